@@ -1,0 +1,141 @@
+"""Typed errors. Each names the thing by the user's name for it and says what to do next.
+
+The class decides the exit code of the command line:
+1 verification failed, 2 bad usage or unreadable input, 3 the model has something
+that cannot be converted, 4 a framework that is needed is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class EquiportError(Exception):
+    """Base of every error a user can meet.
+
+    Args:
+        message: what went wrong, in one sentence, with the user's own names.
+        hint: what to do next.
+        node: the ONNX node's name, where one is to blame.
+        module_path: the source's module or layer path, e.g. ``encoder.layer.0.attention``.
+        source_line: ``file.py:12`` of the user's code, relative.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        node: str | None = None,
+        module_path: str | None = None,
+        source_line: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.node = node
+        self.module_path = module_path
+        self.source_line = source_line
+
+    def __str__(self) -> str:
+        where = [
+            f"{label} {value}"
+            for label, value in (
+                ("node", self.node),
+                ("module", self.module_path),
+                ("at", self.source_line),
+            )
+            if value
+        ]
+        text = self.message + (f" ({', '.join(where)})" if where else "")
+        return text + (f"\n  {self.hint}" if self.hint else "")
+
+
+class UsageError(EquiportError):
+    """The caller asked for something that does not make sense."""
+
+
+class InputSpecError(UsageError):
+    """An ``--input`` that cannot be parsed or does not fit the model."""
+
+
+class UnreadableModelError(EquiportError):
+    """The file is missing, empty, truncated or not of a known format."""
+
+
+class UntrustedModelError(EquiportError):
+    """Reading the file would run code that it carries; ``--trust`` was not given."""
+
+
+class OutputError(EquiportError):
+    """The output path exists, or cannot be written."""
+
+
+class ConversionError(EquiportError):
+    """The model has something that cannot be converted."""
+
+    exit_code = 3
+
+
+class TraceError(ConversionError):
+    """The source framework's model could not be expressed in ONNX."""
+
+
+class RebuildError(ConversionError):
+    """The ONNX graph could not be rebuilt in the target framework."""
+
+
+@dataclass(frozen=True)
+class UnsupportedOp:
+    """One place where the model uses an operator that has no handler.
+
+    Attributes:
+        op: operator with its domain, e.g. ``ai.onnx.ml.TreeEnsemble``.
+        version: opset version the model asks for.
+        node: the node's name.
+        module_path: the source's module path, or ``""``.
+        source_line: ``file.py:12``, or ``""``.
+    """
+
+    op: str
+    version: int
+    node: str
+    module_path: str = ""
+    source_line: str = ""
+
+    def __str__(self) -> str:
+        where = ", ".join(part for part in (self.module_path, self.source_line) if part)
+        return f"{self.op} (opset {self.version}) at {self.node}" + (f": {where}" if where else "")
+
+
+class UnsupportedOpsError(ConversionError):
+    """All operators of the model that cannot be converted, listed before any work."""
+
+    def __init__(self, operators: Sequence[UnsupportedOp], *, stage: str, hint: str | None = None):
+        self.operators = tuple(operators)
+        names = sorted({item.op for item in self.operators})
+        lines = "".join(f"\n  - {item}" for item in self.operators)
+        super().__init__(
+            f"{len(names)} operator(s) cannot be converted while {stage}: "
+            f"{', '.join(names)}{lines}",
+            hint=hint,
+        )
+
+
+class VerificationFailed(EquiportError):
+    """Source and target do not agree; ``report`` holds the comparison."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, report: object = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.report = report
+
+
+class MissingFrameworkError(EquiportError):
+    """A framework that this step needs is not installed."""
+
+    exit_code = 4

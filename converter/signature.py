@@ -1,0 +1,163 @@
+"""Inputs and outputs of a model: names, dtypes, symbolic dimensions, layout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from converter.errors import InputSpecError
+
+Dim = int | str
+"""A static size, or the name of a dynamic dimension."""
+
+DTYPES = frozenset(
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 "
+    "complex64 complex128 string int4 uint4 int2 uint2 float4e2m1 float8e4m3fn float8e4m3fnuz "
+    "float8e5m2 float8e5m2fnuz float8e8m0".split()
+)
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output.
+
+    Attributes:
+        name: the source's own name for it.
+        dtype: NumPy's name of the element type (``bfloat16``, ``string`` and the small
+            floats by their ONNX names in lower case).
+        shape: one entry per axis; a word is a dynamic dimension. ``None``: rank unknown.
+        layout: set only where the layout differs from the source's, e.g. ``"NHWC"``.
+        permutation: how the source's axes were permuted to get this tensor, when they were:
+            ``target = source.transpose(permutation)``.
+        carried_as: the wider dtype that carries this tensor in the target where the
+            framework lacks ``dtype``.
+    """
+
+    name: str
+    dtype: str = "float32"
+    shape: tuple[Dim, ...] | None = None
+    layout: str | None = None
+    permutation: tuple[int, ...] | None = None
+    carried_as: str | None = None
+
+    def __str__(self) -> str:
+        if self.shape is None:
+            return f"{self.name}:{self.dtype}"
+        return f"{self.name}:{self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+@dataclass(frozen=True)
+class DimRange:
+    """Sizes that a dynamic dimension may take, both ends included."""
+
+    minimum: int = 1
+    maximum: int | None = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What goes into a model and what comes out, in order."""
+
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    dims: Mapping[str, DimRange] = field(default_factory=dict)
+
+    def input(self, name: str) -> TensorSpec:
+        """Return the input called ``name``; `KeyError` when there is none."""
+        return next_named(self.inputs, name)
+
+    def output(self, name: str) -> TensorSpec:
+        """Return the output called ``name``; `KeyError` when there is none."""
+        return next_named(self.outputs, name)
+
+    def dynamic_dims(self) -> tuple[str, ...]:
+        """Names of the dynamic dimensions of the inputs, in order of appearance."""
+        names: dict[str, None] = {}
+        for spec in self.inputs:
+            for dim in spec.shape or ():
+                if isinstance(dim, str):
+                    names[dim] = None
+        return tuple(names)
+
+
+def next_named(specs: Iterable[TensorSpec], name: str) -> TensorSpec:
+    """Return the spec called ``name``; `KeyError` when there is none."""
+    for spec in specs:
+        if spec.name == name:
+            return spec
+    raise KeyError(name)
+
+
+_SPEC = re.compile(r"^(?P<name>[^:\[\]]+)(:(?P<dtype>[A-Za-z]\w*))?(\[(?P<dims>[^\[\]]*)\])?$")
+_DIM = re.compile(
+    r"^((?P<low>\d+)<=)?(?P<name>[A-Za-z_]\w*)(<=(?P<high>\d+))?$",
+)
+
+
+def parse_input(text: str) -> tuple[TensorSpec, dict[str, DimRange]]:
+    """Parse one ``--input``, e.g. ``ids:int64[batch,seq<=512]`` or ``x[1,3,224,224]``.
+
+    Words are dynamic dimensions, with an optional range (``8<=seq<=512``); the dtype
+    defaults to float32. Without brackets the shape is left open (``shape=None``).
+
+    Raises:
+        InputSpecError: the text is not of that form.
+    """
+    match = _SPEC.match(text.strip().replace(" ", ""))
+    if not match:
+        raise InputSpecError(
+            f"cannot read the input spec {text!r}",
+            hint='Write name:dtype[dims], for example --input "ids:int64[batch,seq<=512]".',
+        )
+    dtype = match["dtype"] or "float32"
+    if dtype not in DTYPES:
+        raise InputSpecError(
+            f"input {match['name']!r} has the unknown dtype {dtype!r}",
+            hint=f"Known dtypes: {', '.join(sorted(DTYPES))}.",
+        )
+    if match["dims"] is None:
+        return TensorSpec(match["name"], dtype), {}
+    shape: list[Dim] = []
+    ranges: dict[str, DimRange] = {}
+    for part in filter(None, match["dims"].split(",")):
+        if part.isdigit():
+            shape.append(int(part))
+            continue
+        dim = _DIM.match(part)
+        if not dim:
+            raise InputSpecError(
+                f"input {match['name']!r} has the dimension {part!r}, which is neither a size "
+                "nor a name",
+                hint="Dimensions are sizes (224) or words (batch), with a range if need be: "
+                "seq<=512 or 8<=seq<=512.",
+            )
+        low, high = int(dim["low"] or 1), int(dim["high"]) if dim["high"] else None
+        if high is not None and high < low:
+            raise InputSpecError(f"input {match['name']!r}: the range {part!r} is empty")
+        shape.append(dim["name"])
+        if dim["low"] or dim["high"]:
+            ranges[dim["name"]] = DimRange(low, high)
+    return TensorSpec(match["name"], dtype, tuple(shape)), ranges
+
+
+def parse_inputs(texts: Sequence[str]) -> Signature:
+    """Parse several ``--input`` into a signature without outputs.
+
+    Raises:
+        InputSpecError: a spec is malformed, or a name appears twice.
+    """
+    specs: list[TensorSpec] = []
+    dims: dict[str, DimRange] = {}
+    for text in texts:
+        spec, ranges = parse_input(text)
+        if any(spec.name == other.name for other in specs):
+            raise InputSpecError(f"input {spec.name!r} is given twice")
+        specs.append(spec)
+        dims.update(ranges)
+    return Signature(tuple(specs), (), dims)
+
+
+def with_outputs(signature: Signature, outputs: Iterable[TensorSpec]) -> Signature:
+    """Return ``signature`` with its outputs replaced."""
+    return replace(signature, outputs=tuple(outputs))
