@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import FunctionType
@@ -28,7 +28,7 @@ class Handler:
         inputs: names of its positional inputs, in schema order.
         variadic: whether the last of them takes all remaining inputs.
         attributes: names of its attributes, by the schema's spelling.
-        required: the attributes without a default.
+        defaults: the attributes with a default, and it.
         bound: which of `BOUND_BY_THE_INTERPRETER` it declares.
         host: inputs that must arrive on the host.
         either: inputs that arrive as they are, on the host or as a tensor.
@@ -42,7 +42,7 @@ class Handler:
     inputs: tuple[str, ...]
     variadic: bool
     attributes: frozenset[str]
-    required: frozenset[str]
+    defaults: Mapping[str, Any]
     bound: frozenset[str]
     host: frozenset[str]
     either: frozenset[str]
@@ -162,7 +162,7 @@ def describe(
     kinds = inspect.Parameter
     inputs: list[str] = []
     attributes: set[str] = set()
-    required: set[str] = set()
+    defaults: dict[str, Any] = {}
     bound: set[str] = set()
     variadic = False
     for parameter in inspect.signature(function).parameters.values():
@@ -175,8 +175,8 @@ def describe(
             bound.add(parameter.name)
         else:
             attributes.add(parameter.name)
-            if parameter.default is kinds.empty:
-                required.add(parameter.name)
+            if parameter.default is not kinds.empty:
+                defaults[parameter.name] = parameter.default
     return Handler(
         function=function,
         domain=domain,
@@ -185,7 +185,7 @@ def describe(
         inputs=tuple(inputs),
         variadic=variadic,
         attributes=frozenset(attributes),
-        required=frozenset(required),
+        defaults=defaults,
         bound=frozenset(bound),
         host=frozenset(host),
         either=frozenset(either),

@@ -1,0 +1,631 @@
+"""Walk an ONNX graph once and write it down as straight-line Python that calls the handlers.
+
+The text runs as PyTorch's `forward` and inside a `tf.function` alike. It is code that a person can
+read and step through, that `torch.compile` and `torch.export` trace like any other, and that pickles
+as text. Each line knows the ONNX node that it came from.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import linecache
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from converter.errors import RebuildError
+from converter.rebuild import host
+from converter.rebuild.prepare import opset_of, plain_domain
+from converter.rebuild.registry import Handler, Registry
+
+INDENT = "    "
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a line of the written-down graph comes from, in the user's names."""
+
+    node: str
+    op: str
+    module_path: str
+    source_line: str
+
+
+@dataclass
+class Program:
+    """A graph as Python source.
+
+    Attributes:
+        source: the text; defines ``forward(self, *inputs)``, which returns a tuple.
+        modules: the names that the text uses, to the names of the Python modules they stand for.
+        constants: tensors that are no weights of the source, by the name the text calls them.
+        values: attribute values that have no literal, by the name the text calls them.
+        weights: the source's parameters and buffers, by their full names.
+        origins: line number to origin.
+        inputs: names of the inputs, in order.
+        outputs: names of the outputs, in order.
+    """
+
+    source: str
+    modules: dict[str, str]
+    constants: dict[str, ir.TensorProtocol]
+    values: dict[str, Any]
+    weights: dict[str, ir.Value]
+    origins: dict[int, Origin]
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+def load_program(source: str, modules: Mapping[str, str], values: Mapping[str, Any], name: str):
+    """Compile a program's source and return its ``forward``.
+
+    The source is registered with `linecache`, so that tracebacks show its lines.
+    """
+    from importlib import import_module
+
+    filename = f"<equiport {name}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    namespace: dict[str, Any] = {
+        alias: import_module(module) for alias, module in modules.items()
+    } | {"values": dict(values), "__name__": f"equiport.{name}"}
+    exec(compile(source, filename, "exec"), namespace)  # the text is ours, from the graph
+    return namespace["forward"]
+
+
+def write(
+    model: ir.Model,
+    registry: Registry,
+    *,
+    border: str,
+    weight: Callable[[str], str],
+    constant: Callable[[str], str],
+    release: bool,
+    training: str = "False",
+) -> Program:
+    """Write down a prepared graph.
+
+    Args:
+        border: name of the framework's module that has ``dims``, ``on_host``, ``as_tensor``,
+            ``check_input`` and ``device_of``.
+        weight: the expression for a weight by its name, e.g. ``self.conv.bias``.
+        constant: the expression for a constant by its name.
+        release: drop each value after its last use.
+        training: the expression that tells whether the module is in training.
+
+    Raises:
+        RebuildError: a node has an attribute or an input that its handler does not take.
+    """
+    writer = _Writer(model, registry, border, weight, constant, release, training)
+    writer.write_main()
+    return writer.program()
+
+
+@dataclass
+class _Scope:
+    """One function being written: which names are defined in it."""
+
+    indent: int
+    parent: _Scope | None = None
+    names: dict[ir.Value, str] = field(default_factory=dict)
+    """Python variable of each value, as a tensor."""
+    on_host: dict[ir.Value, str] = field(default_factory=dict)
+    """Python variable of each value, as a nested tuple on the host."""
+
+    def find(self, value: ir.Value, table: str) -> str | None:
+        scope: _Scope | None = self
+        while scope is not None:
+            name = getattr(scope, table).get(value)
+            if name is not None:
+                return name
+            scope = scope.parent
+        return None
+
+
+class _Writer:
+    def __init__(self, model, registry, border, weight, constant, release, training):
+        self.model: ir.Model = model
+        self.registry: Registry = registry
+        self.weight, self.constant = weight, constant
+        self.release, self.training = release, training
+        self.lines: list[str] = []
+        self.origins: dict[int, Origin] = {}
+        self.modules = {"border": border, "host": "converter.rebuild.host"}
+        self.constants: dict[str, ir.TensorProtocol] = {}
+        self.values: dict[str, Any] = {}
+        self.weights: dict[str, ir.Value] = {}
+        self.abstract: dict[ir.Value, Any] = {}
+        """What is known of a value on the host: a nested tuple, `host.Unknown` for open scalars."""
+        self.host_dtype: dict[ir.Value, ir.DataType] = {}
+        self.used_names = {*keyword.kwlist, *dir(builtins), "self", "values", "device"}
+        self.module_path = ""
+        self.opsets = {domain: opset_of(model, domain) for domain in model.graph.opset_imports}
+
+    # -------------------------------------------------------------- the walk
+
+    def program(self) -> Program:
+        graph = self.model.graph
+        return Program(
+            source="\n".join(self.lines) + "\n",
+            modules=self.modules,
+            constants=self.constants,
+            values=self.values,
+            weights=self.weights,
+            origins=self.origins,
+            inputs=tuple(v.name or "" for v in self.real_inputs()),
+            outputs=tuple(v.name or "" for v in graph.outputs),
+        )
+
+    def real_inputs(self) -> list[ir.Value]:
+        return [v for v in self.model.graph.inputs if v.name not in self.model.graph.initializers]
+
+    def write_main(self) -> None:
+        scope = _Scope(1)
+        arguments = [self.define(value, scope) for value in self.real_inputs()]
+        self.lines.append(f"def forward({', '.join(['self', *arguments])}):")
+        for value, name in zip(self.real_inputs(), arguments, strict=True):
+            dims = _static_dims(value)
+            if any(dim is not None for dim in dims or ()):
+                self.emit(scope, f"border.check_input({name}, {value.name!r}, {dims!r})")
+        self.emit(scope, f"device = border.device_of(self, {', '.join(arguments)})")
+        self.write_body(self.model.graph, scope)
+
+    def write_body(self, graph: ir.Graph, scope: _Scope) -> None:
+        last = self.last_uses(graph) if self.release else {}
+        for node in graph:
+            self.write_node(node, scope)
+            if dead := [name for name in last.get(node, ()) if name in self.defined(scope)]:
+                self.emit(scope, f"del {', '.join(self.names_of(dead, scope))}")
+        results = [self.tensor(value, scope) for value in graph.outputs]
+        self.emit(scope, f"return ({''.join(f'{name}, ' for name in results).strip()})")
+
+    def defined(self, scope: _Scope) -> set[ir.Value]:
+        return set(scope.names) | set(scope.on_host)
+
+    def names_of(self, values: Sequence[ir.Value], scope: _Scope) -> list[str]:
+        return [scope.names[value] for value in values if value in scope.names]
+
+    def last_uses(self, graph: ir.Graph) -> dict[ir.Node, list[ir.Value]]:
+        """Map a node to the values that it is the last to use (captured ones stay)."""
+        last: dict[ir.Value, ir.Node] = {}
+        keep = set(graph.outputs)
+        for node in graph:
+            for value in (*node.inputs, *node.outputs):
+                if value is not None:
+                    last[value] = node
+            keep |= _captured(node)
+        released: dict[ir.Node, list[ir.Value]] = {}
+        for value, node in last.items():
+            producer = value.producer()
+            own = producer is not None and producer.graph is graph
+            if own and value not in keep and value not in self.abstract:
+                released.setdefault(node, []).append(value)
+        return released
+
+    def emit(self, scope: _Scope, line: str, node: ir.Node | None = None) -> None:
+        self.lines.append(INDENT * scope.indent + line)
+        if node is not None:
+            properties = node.metadata_props
+            self.origins[len(self.lines)] = Origin(
+                node=node.name or "",
+                op=node.op_type,
+                module_path=properties.get("equiport.module_path", ""),
+                source_line=properties.get("equiport.source_line", ""),
+            )
+
+    # -------------------------------------------------------------- names
+
+    def fresh(self, wish: str) -> str:
+        base = re.sub(r"\W", "_", wish) or "value"
+        if base[0].isdigit() or base.startswith("__"):
+            base = f"v_{base}"
+        name, count = base, 1
+        while name in self.used_names:
+            count += 1
+            name = f"{base}_{count}"
+        self.used_names.add(name)
+        return name
+
+    def define(self, value: ir.Value, scope: _Scope) -> str:
+        scope.names[value] = self.fresh(value.name or "value")
+        return scope.names[value]
+
+    # -------------------------------------------------------------- values
+
+    def known(self, value: ir.Value) -> Any:
+        """Return what is known of a value on the host; `host.NotOnHost` if it is a tensor."""
+        if value not in self.abstract:
+            self.abstract[value] = self.constant_on_host(value)
+        return self.abstract[value]
+
+    def is_on_host(self, value: ir.Value | None) -> bool:
+        if value is None:
+            return True
+        try:
+            self.known(value)
+        except host.NotOnHost:
+            self.abstract.pop(value, None)
+            return False
+        return True
+
+    def constant_on_host(self, value: ir.Value) -> Any:
+        tensor = _constant_tensor(value)
+        if tensor is None or _role(value) or tensor.dtype not in _HOST_DTYPES:
+            raise host.NotOnHost("not a constant")
+        if tensor.size > host.LARGEST or len(tensor.shape) > 2:
+            raise host.NotOnHost("a large constant")
+        self.host_dtype[value] = tensor.dtype
+        return _nested(tensor.numpy().tolist())
+
+    def on_host(self, value: ir.Value, scope: _Scope) -> str:
+        """Return the expression for a value on the host."""
+        if self.is_on_host(value):
+            known = self.known(value)
+            if _is_literal(known):
+                return _literal(known)
+            name = scope.find(value, "on_host")
+            assert name is not None, f"{value.name} is on the host and has no name there"
+            return name
+        tensor = _constant_tensor(value)
+        if tensor is not None and not _role(value) and tensor.dtype in _HOST_DTYPES:
+            return _literal(_nested(tensor.numpy().tolist()))
+        return f"border.on_host({self.tensor(value, scope)})"
+
+    def tensor(self, value: ir.Value, scope: _Scope) -> str:
+        """Return the expression for a value as a tensor."""
+        if name := scope.find(value, "names"):
+            return name
+        tensor = _constant_tensor(value)
+        if tensor is not None:
+            return self.stored(value, tensor)
+        if not self.is_on_host(value):
+            raise RebuildError(
+                f"value {value.name!r} is used before it is computed",
+                hint="The graph is not in topological order, or an input is missing.",
+            )
+        known, dtype = self.known(value), self.host_dtype[value]
+        if _is_literal(known):
+            array = np.array(known, dtype=dtype.numpy())
+            return self.stored(value, ir.Tensor(array, name=value.name))
+        name = self.fresh(f"{value.name}_tensor")
+        own = scope
+        while value not in own.on_host:  # define it beside the value itself, for all inner scopes
+            assert own.parent is not None
+            own = own.parent
+        if own is not scope:
+            own = scope
+        own.names[value] = name
+        text = f"border.as_tensor({self.on_host(value, scope)}, {int(dtype)}, device)"
+        self.emit(scope, f"{name} = {text}")
+        return name
+
+    def stored(self, value: ir.Value, tensor: ir.TensorProtocol) -> str:
+        """Return the expression for a weight or a constant that the module holds."""
+        if _role(value):
+            name = value.metadata_props.get("equiport.name") or value.name or ""
+            self.weights[name] = value
+            return self.weight(name)
+        name = self._constant_names.setdefault(value, self.fresh(f"constant_{value.name}"))
+        self.constants[name] = tensor
+        return self.constant(name)
+
+    @property
+    def _constant_names(self) -> dict[ir.Value, str]:
+        return self.__dict__.setdefault("constant_names", {})
+
+    # -------------------------------------------------------------- nodes
+
+    def write_node(self, node: ir.Node, scope: _Scope) -> None:
+        path = node.metadata_props.get("equiport.module_path", "")
+        if node.op_type == "Constant" and _constant_tensor(node.outputs[0]) is not None:
+            return
+        if self.shape_of_tensor(node, scope) or self.host_arithmetic(node, scope):
+            return
+        if path and path != self.module_path:
+            self.module_path = path
+            self.emit(scope, f"# {path}")
+        handler = self.registry.find(plain_domain(node.domain), node.op_type, self.opset(node))
+        if handler is None:
+            raise RebuildError(f"{node.op_type} has no handler", node=node.name)
+        arguments = [
+            self.argument(handler, index, value, node, scope)
+            for index, value in enumerate(_trimmed(node.inputs))
+        ]
+        arguments += self.keywords(handler, node, scope)
+        call = f"{self.alias(handler)}.{handler.function.__name__}({', '.join(arguments)})"
+        self.assign(node, call, handler.multiple, scope)
+
+    def opset(self, node: ir.Node) -> int:
+        return opset_of(self.model, node.domain)
+
+    def alias(self, handler: Handler) -> str:
+        module = handler.function.__module__
+        for alias, known in self.modules.items():
+            if known == module:
+                return alias
+        alias = self.fresh(module.rsplit(".", 1)[-1])
+        self.modules[alias] = module
+        return alias
+
+    def assign(self, node: ir.Node, call: str, multiple: bool, scope: _Scope) -> None:
+        outputs = list(_trimmed([v if v.name else None for v in node.outputs]))
+        names = ["_" if value is None else self.define(value, scope) for value in outputs]
+        if not multiple:
+            self.emit(scope, f"{names[0] if names else '_'} = {call}", node)
+        elif len(names) == 1:
+            self.emit(scope, f"{names[0]} = {call}[0]", node)
+        else:
+            self.emit(scope, f"{', '.join(names)} = {call}[:{len(names)}]", node)
+
+    def argument(self, handler, index, value, node, scope) -> str:
+        if value is None:
+            return "None"
+        try:
+            name = handler.input_name(index)
+        except IndexError as error:
+            raise self.refusal(node, str(error)) from None
+        if name in handler.host or (name in handler.either and self.is_on_host(value)):
+            return self.on_host(value, scope)
+        return self.tensor(value, scope)
+
+    def keywords(self, handler: Handler, node: ir.Node, scope: _Scope) -> list[str]:
+        given = {}
+        for name, attribute in node.attributes.items():
+            spelled = f"{name}_" if keyword.iskeyword(name) else name
+            if spelled not in handler.attributes:
+                raise self.refusal(node, f"its attribute {name!r} is not supported")
+            if attribute.type == ir.AttributeType.GRAPH:
+                given[spelled] = self.write_subgraph(attribute.as_graph(), name, scope)
+                continue
+            value = _attribute_value(attribute)
+            if not _equal(value, handler.defaults.get(spelled, _NOTHING)):
+                given[spelled] = self.attribute(value)
+        if missing := handler.attributes - set(handler.defaults) - set(given):
+            raise self.refusal(node, f"its attribute(s) {', '.join(sorted(missing))} are missing")
+        bound = {
+            "n_outputs": str(len(_trimmed([v if v.name else None for v in node.outputs]))),
+            "device": "device",
+            "training": self.training,
+        }
+        given |= {name: bound[name] for name in sorted(handler.bound)}
+        return [f"{name}={text}" for name, text in given.items()]
+
+    def refusal(self, node: ir.Node, reason: str) -> RebuildError:
+        return RebuildError(
+            f"{node.op_type}: {reason}",
+            node=node.name,
+            module_path=node.metadata_props.get("equiport.module_path"),
+            source_line=node.metadata_props.get("equiport.source_line"),
+        )
+
+    def attribute(self, value: Any) -> str:
+        if _is_literal(value) or isinstance(value, str):
+            return _literal(value)
+        if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
+            return repr(value)
+        key = f"attribute_{len(self.values)}"
+        self.values[key] = value
+        return f"values[{key!r}]"
+
+    def write_subgraph(self, graph: ir.Graph, wish: str, scope: _Scope) -> str:
+        name = self.fresh(wish)
+        inner = _Scope(scope.indent + 1, scope)
+        for value in _captured_by(graph):
+            # A constant or host value that the body needs as a tensor is made where it is needed;
+            # what the outer function computes must have a name before the body is defined.
+            if scope.find(value, "names") is None and not self.is_on_host(value):
+                self.tensor(value, scope)
+        arguments = [self.define(value, inner) for value in graph.inputs]
+        self.emit(scope, f"def {name}({', '.join(arguments)}):")
+        self.write_body(graph, inner)
+        return name
+
+    # -------------------------------------------------------------- shape arithmetic
+
+    def shape_of_tensor(self, node: ir.Node, scope: _Scope) -> bool:
+        """Write `Shape` or `Size` of a tensor of known rank as host values; tell whether done."""
+        if node.op_type not in ("Shape", "Size") or plain_domain(node.domain):
+            return False
+        (value,), (output,) = node.inputs, node.outputs
+        if value is None or value.shape is None or self.is_on_host(value):
+            return False
+        dims = tuple(d if isinstance(d, int) else host.Unknown() for d in value.shape)
+        start, end = node.attributes.get("start"), node.attributes.get("end")
+        start, end = start.as_int() if start else 0, end.as_int() if end else None
+        self.host_dtype[output] = ir.DataType.INT64
+        if node.op_type == "Shape":
+            self.abstract[output] = dims[start:end]
+            text = f"border.dims({{}})[{start or ''}:{'' if end is None else end}]"
+        else:
+            self.abstract[output] = _product(dims)
+            text = "host._reduce(host._mul, 1)(border.dims({}), keepdims=0)"
+        if not _is_literal(self.abstract[output]):
+            name = scope.on_host[output] = self.fresh(f"{output.name}_dims")
+            self.emit(scope, f"{name} = {text.format(self.tensor(value, scope))}", node)
+        return True
+
+    def host_arithmetic(self, node: ir.Node, scope: _Scope) -> bool:
+        """Write a node as shape arithmetic if all of its inputs are on the host."""
+        handler = host.registry.find(plain_domain(node.domain), node.op_type, self.opset(node))
+        if handler is None or not all(map(self.is_on_host, node.inputs)) or not node.inputs:
+            return False
+        attributes = {name: _attribute_value(a) for name, a in node.attributes.items()}
+        if not set(attributes) <= handler.attributes or not set(handler.defaults) | set(
+            attributes
+        ) >= handler.attributes:
+            return False
+        bound = {"n_outputs": len(node.outputs)} if "n_outputs" in handler.bound else {}
+        known = [None if value is None else self.known(value) for value in node.inputs]
+        dtype = self.result_dtype(node)
+        if dtype is None:
+            return False
+        try:
+            results = handler.function(*known, **attributes, **bound)
+        except host.NotOnHost:
+            return False
+        results = results if handler.multiple else (results,)
+        arguments = [
+            "None" if value is None else self.on_host(value, scope) for value in node.inputs
+        ]
+        for output, result in zip(node.outputs, results, strict=True):
+            if dtype == ir.DataType.FLOAT:
+                result = _round_floats(result)
+            self.abstract[output], self.host_dtype[output] = result, dtype
+        if all(map(_is_literal, results)):
+            return True
+        arguments += [f"{name}={self.attribute(value)}" for name, value in attributes.items()]
+        arguments += [f"{name}={value}" for name, value in bound.items()]
+        for output in node.outputs:
+            scope.on_host[output] = self.fresh(f"{output.name}_host")
+        names = [scope.on_host[output] for output in node.outputs]
+        call = f"host.{handler.function.__name__}({', '.join(arguments)})"
+        self.emit(scope, f"{', '.join(names)}{',' * handler.multiple} = {call}", node)
+        return True
+
+    def result_dtype(self, node: ir.Node) -> ir.DataType | None:
+        """Return the element type of a host result, ``None`` if the host has none for it."""
+        op = node.op_type
+        if op in ("Shape", "Size"):
+            return ir.DataType.INT64
+        if op == "Cast":
+            dtype = ir.DataType(node.attributes["to"].as_int())
+        elif op in _COMPARISONS:
+            dtype = ir.DataType.BOOL
+        elif op == "ConstantOfShape":
+            value = node.attributes.get("value")
+            dtype = value.as_tensor().dtype if value else ir.DataType.FLOAT
+        else:
+            first = node.inputs[1 if op == "Where" else 0]
+            dtype = self.host_dtype[first]  # type: ignore[index]
+        return dtype if dtype in _HOST_DTYPES else None
+
+
+_COMPARISONS = frozenset("Equal Less LessOrEqual Greater GreaterOrEqual Not And Or".split())
+_HOST_DTYPES = frozenset(
+    {
+        ir.DataType.INT64,
+        ir.DataType.INT32,
+        ir.DataType.BOOL,
+        ir.DataType.FLOAT,
+        ir.DataType.DOUBLE,
+    }
+)
+_NOTHING = object()
+
+
+def _product(dims: tuple) -> Any:
+    result: Any = 1
+    for dim in dims:
+        result = result * dim
+    return result
+
+
+def _role(value: ir.Value) -> str | None:
+    return value.metadata_props.get("equiport.role")
+
+
+def _constant_tensor(value: ir.Value) -> ir.TensorProtocol | None:
+    """Return the tensor of an initializer or of a `Constant` node's output."""
+    node = value.producer()
+    if node is None:
+        return value.const_value if value.is_initializer() else None
+    if node.op_type != "Constant" or plain_domain(node.domain):
+        return None
+    return _constant_attribute(node)
+
+
+def _constant_attribute(node: ir.Node) -> ir.TensorProtocol | None:
+    (attribute,) = node.attributes.values()
+    if attribute.name == "value":
+        return attribute.as_tensor()
+    scalar_types = {"value_int": np.int64, "value_float": np.float32}
+    list_types = {"value_ints": np.int64, "value_floats": np.float32}
+    if attribute.name in scalar_types | list_types:
+        dtype = (scalar_types | list_types)[attribute.name]
+        return ir.Tensor(np.array(attribute.value, dtype=dtype), name=node.outputs[0].name)
+    if attribute.name in ("value_string", "value_strings"):
+        single = attribute.name == "value_string"
+        strings = [attribute.as_string()] if single else list(attribute.as_strings())
+        array = np.array([text.encode() for text in strings], dtype=object)
+        return ir.StringTensor(array.reshape(() if single else (-1,)), name=node.outputs[0].name)
+    return None
+
+
+def _attribute_value(attribute: ir.Attr) -> Any:
+    """Return an attribute as what a handler takes."""
+    kinds = ir.AttributeType
+    if attribute.type == kinds.TENSOR:
+        return attribute.as_tensor().numpy()
+    if attribute.type in (kinds.INTS, kinds.FLOATS, kinds.STRINGS):
+        return tuple(attribute.value)
+    return attribute.value
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and not isinstance(a, np.ndarray) and a == b
+
+
+def _nested(value: Any) -> Any:
+    return tuple(map(_nested, value)) if isinstance(value, list) else value
+
+
+def _is_literal(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_literal, value))
+    return isinstance(value, bool | int | float)
+
+
+def _literal(value: Any) -> str:
+    """Return Python text that evaluates to ``value`` (also for infinities and NaN)."""
+    if isinstance(value, tuple):
+        return f"({''.join(f'{_literal(item)}, ' for item in value).strip()})"
+    if isinstance(value, float) and not np.isfinite(value):
+        return f"float('{value}')"
+    return repr(value)
+
+
+def _round_floats(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_round_floats, value))
+    return host.rounded(value, 1) if isinstance(value, float) else value
+
+
+def _trimmed(items: Sequence[Any]) -> Sequence[Any]:
+    """Drop trailing ``None``."""
+    items = list(items)
+    while items and items[-1] is None:
+        items.pop()
+    return items
+
+
+def _static_dims(value: ir.Value) -> tuple[int | None, ...] | None:
+    if value.shape is None or not isinstance(value.type, ir.TensorType):
+        return None
+    return tuple(dim if isinstance(dim, int) else None for dim in value.shape)
+
+
+def _captured(node: ir.Node) -> set[ir.Value]:
+    """Return the outer values that a node's subgraphs read."""
+    captured: set[ir.Value] = set()
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            captured |= set(_captured_by(attribute.as_graph()))
+    return captured
+
+
+def _captured_by(graph: ir.Graph) -> dict[ir.Value, None]:
+    own = {*graph.inputs, *graph.initializers.values()}
+    read: dict[ir.Value, None] = {}
+    for node in graph:
+        own |= set(node.outputs)
+        for value in (*node.inputs, *_captured(node)):
+            if value is not None and value not in own:
+                read[value] = None
+    for value in graph.outputs:
+        if value not in own:
+            read[value] = None
+    return read

@@ -1,0 +1,148 @@
+"""Bring a graph to where every node has a handler, or list everything that has none."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass
+
+from converter.errors import RebuildError, UnsupportedOp, UnsupportedOpsError
+from converter.rebuild import host
+from converter.rebuild.registry import Registry, schema_versions
+
+DEFAULT_DOMAINS = ("", "ai.onnx")
+
+
+def prepare(model: ir.Model, registry: Registry) -> ir.Model:
+    """Inline functions, replace operators without a handler by their ONNX function body.
+
+    The model is changed in place and returned.
+
+    Raises:
+        UnsupportedOpsError: operators are left that have neither; all of them are listed.
+    """
+    InlinePass()(model)
+    attempted: set[tuple[str, str]] = set()
+    while nodes := [node for node in without_handler(model, registry) if _fresh(node, attempted)]:
+        expanded = [expand_by_schema(model, node) for node in nodes]
+        attempted |= {(node.domain, node.op_type) for node, done in zip(nodes, expanded) if not done}
+        if any(expanded):
+            InlinePass()(model)
+    if missing := without_handler(model, registry):
+        raise UnsupportedOpsError(
+            [describe(node, opset_of(model, node.domain)) for node in missing],
+            stage=f"rebuilding in {registry.framework}",
+            hint="Replace these operators in the source model, or convert the part without them.",
+        )
+    return model
+
+
+def _fresh(node: ir.Node, attempted: set[tuple[str, str]]) -> bool:
+    return (node.domain, node.op_type) not in attempted
+
+
+def opset_of(model: ir.Model, domain: str) -> int:
+    """Return the opset version that the model imports for ``domain``.
+
+    Raises:
+        RebuildError: the model uses the domain without importing it.
+    """
+    imports = model.graph.opset_imports
+    for name in DEFAULT_DOMAINS if domain in DEFAULT_DOMAINS else (domain,):
+        if name in imports:
+            return imports[name]
+    if domain.startswith("equiport"):
+        return 1
+    raise RebuildError(f"the model uses the domain {domain!r} without importing an opset for it")
+
+
+def plain_domain(domain: str) -> str:
+    """Return ``""`` for both spellings of ONNX's default domain."""
+    return "" if domain in DEFAULT_DOMAINS else domain
+
+
+def without_handler(model: ir.Model, registry: Registry) -> list[ir.Node]:
+    """Return the nodes, subgraphs included, that no handler takes."""
+    return [
+        node
+        for node in model.graph.all_nodes()
+        if not _is_constant(node)
+        and registry.find(
+            plain_domain(node.domain), node.op_type, opset_of(model, node.domain)
+        )
+        is None
+    ]
+
+
+def _is_constant(node: ir.Node) -> bool:
+    return node.op_type == "Constant" and plain_domain(node.domain) == ""
+
+
+def describe(node: ir.Node, version: int) -> UnsupportedOp:
+    """Say which operator is missing where, in the user's names."""
+    properties = node.metadata_props
+    domain = plain_domain(node.domain)
+    return UnsupportedOp(
+        op=f"{domain}.{node.op_type}" if domain else node.op_type,
+        version=version,
+        node=node.name or (node.outputs[0].name if node.outputs else "") or "?",
+        module_path=properties.get("equiport.module_path", ""),
+        source_line=properties.get("equiport.source_line", ""),
+    )
+
+
+def expand_by_schema(model: ir.Model, node: ir.Node) -> bool:
+    """Turn a node into a call of its operator's ONNX function body; tell whether it has one."""
+    domain, opset = plain_domain(node.domain), opset_of(model, node.domain)
+    if not any(since <= opset for since in schema_versions(domain, node.op_type)):
+        return False
+    body = function_body(node, domain, opset)
+    if body is None:
+        return False
+    function = ir.serde.deserialize_function(body)
+    name = f"{node.op_type}_{len(model.functions)}"
+    while ("equiport.function", name, "") in model.functions:
+        name += "_"
+    function.domain, function.name, function.overload = "equiport.function", name, ""
+    for key, value in node.metadata_props.items():
+        for inner in function.all_nodes():
+            inner.metadata_props.setdefault(key, value)
+    model.functions[function.identifier()] = function
+    model.graph.opset_imports["equiport.function"] = 1
+    node.domain, node.op_type, node.overload = "equiport.function", name, ""
+    return True
+
+
+def function_body(node: ir.Node, domain: str, opset: int):
+    """Return the operator's `onnx.FunctionProto` for ``opset``, or ``None``."""
+    import onnx
+    import onnx.defs
+
+    schema = onnx.defs.get_schema(node.op_type, opset, domain)
+    for version in sorted(schema.function_opset_versions, reverse=True):
+        if version <= opset:
+            body = onnx.FunctionProto()
+            body.ParseFromString(schema.get_function_with_opset_version(version))
+            return body
+    versions = [v for v in schema.context_dependent_function_opset_versions if v <= opset]
+    if not versions or any(v is not None and v.type is None for v in node.inputs):
+        return None
+    proto = ir.serde.serialize_node(node)
+    types = [
+        b"" if value is None else _type_proto(value).SerializeToString() for value in node.inputs
+    ]
+    body = onnx.FunctionProto()
+    body.ParseFromString(
+        schema.get_context_dependent_function_with_opset_version(
+            max(versions), proto.SerializeToString(), types
+        )
+    )
+    return body
+
+
+def _type_proto(value: ir.Value):
+    return ir.serde.serialize_value(value).type
+
+
+def can_stay_on_host(node: ir.Node, opset: int) -> bool:
+    """Tell whether a node is one that shape arithmetic is made of."""
+    return plain_domain(node.domain) == "" and host.registry.find("", node.op_type, opset) is not None
