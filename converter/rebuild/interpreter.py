@@ -41,7 +41,8 @@ class Program:
     """A graph as Python source.
 
     Attributes:
-        source: the text; defines ``forward(self, *inputs)``, which returns a tuple.
+        source: the text; defines ``forward(self, ...)`` with the graph's inputs, which returns the
+            output, or a tuple if there are several.
         modules: the names that the text uses, to the names of the Python modules they stand for.
         constants: tensors that are no weights of the source, by the name the text calls them.
         values: attribute values that have no literal, by the name the text calls them.
@@ -143,7 +144,7 @@ class _Writer:
         self.host_dtype: dict[ir.Value, ir.DataType] = {}
         self.used_names = {*keyword.kwlist, *dir(builtins), "self", "values", "device"}
         self.module_path = ""
-        self.opsets = {domain: opset_of(model, domain) for domain in model.graph.opset_imports}
+        self.constant_names: dict[ir.Value, str] = {}
 
     # -------------------------------------------------------------- the walk
 
@@ -178,16 +179,14 @@ class _Writer:
         last = self.last_uses(graph) if self.release else {}
         for node in graph:
             self.write_node(node, scope)
-            if dead := [name for name in last.get(node, ()) if name in self.defined(scope)]:
-                self.emit(scope, f"del {', '.join(self.names_of(dead, scope))}")
+            dead = [scope.names[value] for value in last.get(node, ()) if value in scope.names]
+            if dead:
+                self.emit(scope, f"del {', '.join(dead)}")
         results = [self.tensor(value, scope) for value in graph.outputs]
-        self.emit(scope, f"return ({''.join(f'{name}, ' for name in results).strip()})")
-
-    def defined(self, scope: _Scope) -> set[ir.Value]:
-        return set(scope.names) | set(scope.on_host)
-
-    def names_of(self, values: Sequence[ir.Value], scope: _Scope) -> list[str]:
-        return [scope.names[value] for value in values if value in scope.names]
+        if scope.parent is None and len(results) == 1:
+            self.emit(scope, f"return {results[0]}")
+        else:
+            self.emit(scope, f"return ({''.join(f'{name}, ' for name in results).strip()})")
 
     def last_uses(self, graph: ir.Graph) -> dict[ir.Node, list[ir.Value]]:
         """Map a node to the values that it is the last to use (captured ones stay)."""
@@ -291,14 +290,7 @@ class _Writer:
         if _is_literal(known):
             array = np.array(known, dtype=dtype.numpy())
             return self.stored(value, ir.Tensor(array, name=value.name))
-        name = self.fresh(f"{value.name}_tensor")
-        own = scope
-        while value not in own.on_host:  # define it beside the value itself, for all inner scopes
-            assert own.parent is not None
-            own = own.parent
-        if own is not scope:
-            own = scope
-        own.names[value] = name
+        name = scope.names[value] = self.fresh(f"{value.name}_tensor")
         text = f"border.as_tensor({self.on_host(value, scope)}, {int(dtype)}, device)"
         self.emit(scope, f"{name} = {text}")
         return name
@@ -309,13 +301,11 @@ class _Writer:
             name = value.metadata_props.get("equiport.name") or value.name or ""
             self.weights[name] = value
             return self.weight(name)
-        name = self._constant_names.setdefault(value, self.fresh(f"constant_{value.name}"))
+        if value not in self.constant_names:
+            self.constant_names[value] = self.fresh(f"{value.name}_constant")
+        name = self.constant_names[value]
         self.constants[name] = tensor
         return self.constant(name)
-
-    @property
-    def _constant_names(self) -> dict[ir.Value, str]:
-        return self.__dict__.setdefault("constant_names", {})
 
     # -------------------------------------------------------------- nodes
 

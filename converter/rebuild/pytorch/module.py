@@ -1,0 +1,153 @@
+"""The PyTorch result: an `nn.Module` whose `forward` is the written-down graph."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import onnx_ir as ir
+import torch
+from torch import nn
+
+from converter.rebuild.interpreter import Program, load_program
+from converter.rebuild.pytorch.dtypes import from_numpy
+from converter.signature import Signature
+
+CONSTANTS = "equiport_constants"
+"""Name of the child that holds the tensors that are no weights of the source."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """What a converted module's class is made from; pickles with it.
+
+    Attributes:
+        source: text that defines ``forward``.
+        modules: alias to module name, as pairs.
+        values: attribute values that have no literal, as pairs.
+    """
+
+    source: str
+    modules: tuple[tuple[str, str], ...]
+    values: tuple[tuple[str, Any], ...]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.source.encode()).hexdigest()[:12]
+
+
+class ConvertedModule(nn.Module):
+    """Base of every rebuilt module.
+
+    Attributes:
+        code: the text of ``forward`` and what it needs (`print(module.code.source)`).
+        signature: names, dtypes and shapes of inputs and outputs.
+        permutations: weight name to how it is stored, ``stored = source.transpose(permutation)``.
+    """
+
+    code: Code
+    signature: Signature
+    permutations: dict[str, tuple[int, ...]]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        # The class exists only in this process; it is made again from its text.
+        return _blank, (self.code,), self.__dict__.copy()
+
+    def extra_repr(self) -> str:
+        inputs = ", ".join(map(str, self.signature.inputs))
+        outputs = ", ".join(map(str, self.signature.outputs))
+        return f"{inputs} -> {outputs}"
+
+
+def _blank(code: Code) -> ConvertedModule:
+    module_class = _class_of(code.source, code.modules, _Values(code.values))
+    return module_class.__new__(module_class)
+
+
+class _Values(tuple):
+    """Attribute values as a cache key, by identity: arrays do not hash."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return hash(tuple((name, id(value)) for name, value in self))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, tuple) and [(n, id(v)) for n, v in self] == [
+            (n, id(v)) for n, v in other
+        ]
+
+
+@lru_cache(maxsize=256)
+def _class_of(source: str, modules: tuple, values: _Values) -> type[ConvertedModule]:
+    digest = hashlib.sha256(source.encode()).hexdigest()[:12]
+    forward = load_program(source, dict(modules), dict(values), digest)
+    return type("Converted", (ConvertedModule,), {"forward": forward, "__module__": __name__})
+
+
+def expression(name: str) -> str:
+    """Return the Python expression for a weight by its dotted name."""
+    text = "self"
+    for part in name.split("."):
+        text = f"{text}.{part}" if _attribute(part) else f"getattr({text}, {part!r})"
+    return text
+
+
+def _attribute(part: str) -> bool:
+    import keyword
+
+    return part.isidentifier() and not keyword.iskeyword(part) and not part.startswith("__")
+
+
+def constant_expression(name: str) -> str:
+    """Return the Python expression for a constant."""
+    return f"self.{CONSTANTS}.{name}"
+
+
+def assemble(program: Program, signature: Signature) -> ConvertedModule:
+    """Make the module: weights under their own names, constants apart from them."""
+    code = Code(program.source, tuple(program.modules.items()), tuple(program.values.items()))
+    module = _blank(code)
+    nn.Module.__init__(module)
+    module.code, module.signature, module.permutations = code, signature, {}
+    for name, value in program.weights.items():
+        _place(module, name, value)
+        if stored := value.metadata_props.get("equiport.permutation"):
+            module.permutations[name] = tuple(map(int, stored.split(",")))
+    constants = nn.Module()
+    module.add_module(CONSTANTS, constants)
+    for name, tensor in program.constants.items():
+        _place_constant(constants, name, tensor)
+    return module.eval()
+
+
+def _place(root: nn.Module, name: str, value: ir.Value) -> None:
+    *path, leaf = name.split(".")
+    owner = root
+    for part in path:
+        if part not in owner._modules:
+            owner.add_module(part, nn.Module())
+        owner = owner._modules[part]  # type: ignore[assignment]
+    tensor = live_tensor(value.const_value)
+    if value.metadata_props["equiport.role"] == "parameter":
+        owner.register_parameter(leaf, nn.Parameter(tensor, tensor.is_floating_point()))
+    else:
+        owner.register_buffer(leaf, tensor)
+
+
+def _place_constant(owner: nn.Module, name: str, tensor: ir.TensorProtocol) -> None:
+    value = live_tensor(tensor)
+    if isinstance(value, torch.Tensor):
+        owner.register_buffer(name, value, persistent=False)
+    else:
+        setattr(owner, name, value)  # strings have no tensor
+
+
+def live_tensor(tensor: Any) -> Any:
+    """Return a tensor of its own (training it must not change the source's)."""
+    raw = getattr(tensor, "raw", None)
+    if isinstance(raw, torch.Tensor):
+        return raw.detach().clone()
+    return from_numpy(tensor.numpy(), int(tensor.dtype))

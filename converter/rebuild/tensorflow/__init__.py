@@ -1,0 +1,57 @@
+"""ONNX graph -> `tf.Module`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+import onnx_ir as ir
+
+if TYPE_CHECKING:
+    from converter.rebuild.tensorflow.module import ConvertedModule
+
+__all__ = ["build"]
+
+
+def build(model: ir.Model, *, purpose: str = "inference") -> ConvertedModule:
+    """Rebuild an ONNX graph as a `tf.Module` with the source's weights under their names.
+
+    Args:
+        model: the graph; left as it is.
+        purpose: ``"inference"`` or ``"training"``.
+
+    Raises:
+        UnsupportedOpsError: operators without a handler; all are listed.
+        RebuildError: an attribute that a handler does not take.
+    """
+    from converter.graph.shapes import infer_shapes
+    from converter.graph.signatures import signature_of
+    from converter.rebuild.interpreter import write
+    from converter.rebuild.prepare import prepare
+    from converter.rebuild.tensorflow.module import (
+        ConvertedModule,
+        constant_expression,
+        expression,
+    )
+
+    registry = load_handlers()
+    copy = infer_shapes(model.clone())
+    copy = infer_shapes(prepare(copy, registry))
+    program = write(
+        copy,
+        registry,
+        border="converter.rebuild.tensorflow.border",
+        weight=expression,
+        constant=constant_expression,
+        release=False,
+        training="False",
+    )
+    return ConvertedModule(program, signature_of(model))
+
+
+def load_handlers():
+    """Import every room of this folder, which fills the table, and return the table."""
+    for found in iter_modules(__path__):
+        import_module(f"{__name__}.{found.name}")
+    return import_module(f"{__name__}.table").registry

@@ -1,0 +1,142 @@
+"""The TensorFlow result: a `tf.Module` whose `tf.function` is the written-down graph."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import onnx_ir as ir
+import tensorflow as tf
+
+from converter.rebuild.interpreter import Program, load_program
+from converter.rebuild.tensorflow.dtypes import from_numpy, to_framework
+from converter.signature import Signature, TensorSpec
+
+
+class ConvertedModule(tf.Module):
+    """Every rebuilt module: call it with the inputs in order, or by name.
+
+    Attributes:
+        source: the text of ``forward``.
+        signature: names, dtypes and shapes of inputs and outputs.
+        permutations: weight name to how it is stored, ``stored = source.transpose(permutation)``.
+    """
+
+    def __init__(self, program: Program, signature: Signature) -> None:
+        super().__init__(name="equiport")
+        self.source, self.signature = program.source, signature
+        self.permutations: dict[str, tuple[int, ...]] = {}
+        self._weights = {name: _variable(name, value) for name, value in program.weights.items()}
+        for name, value in program.weights.items():
+            if stored := value.metadata_props.get("equiport.permutation"):
+                self.permutations[name] = tuple(map(int, stored.split(",")))
+        self._constants = {
+            name: from_numpy(tensor.numpy(), int(tensor.dtype))
+            for name, tensor in program.constants.items()
+        }
+        digest = hashlib.sha256(program.source.encode()).hexdigest()[:12]
+        self._forward = load_program(program.source, program.modules, program.values, digest)
+        specs = [_tensor_spec(spec) for spec in signature.inputs]
+        self._function = tf.function(self._run, input_signature=specs, autograph=False)
+        self._serving = tf.function(self._serve, input_signature=specs, autograph=False)
+
+    def weight(self, name: str) -> tf.Tensor:
+        """Return the present value of a weight."""
+        return tf.convert_to_tensor(self._weights[name])
+
+    def constant(self, name: str) -> tf.Tensor:
+        """Return a tensor that is no weight of the source."""
+        return self._constants[name]
+
+    def get_weight(self, name: str) -> tf.Variable:
+        """Return the variable under its source's name; `KeyError` when there is none."""
+        return self._weights[name]
+
+    def named_variables(self) -> dict[str, tf.Variable]:
+        """Return all weights by their source's names."""
+        return dict(self._weights)
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        """Run the model.
+
+        Raises:
+            TypeError: an input is missing, given twice or unknown.
+        """
+        return self._function(*self._in_order(inputs, named))
+
+    def _in_order(self, inputs: tuple, named: dict[str, Any]) -> list[Any]:
+        names = [spec.name for spec in self.signature.inputs]
+        given = dict(zip(names, inputs, strict=False))
+        if len(inputs) > len(names) or set(given) & set(named) or set(named) - set(names):
+            raise TypeError(f"the model takes the inputs {', '.join(names)}")
+        given |= named
+        if missing := [name for name in names if name not in given]:
+            raise TypeError(f"missing input(s): {', '.join(missing)}")
+        specs = self._function.input_signature
+        return [
+            value if isinstance(value, tf.Tensor) else tf.convert_to_tensor(value, spec.dtype)
+            for value, spec in zip((given[name] for name in names), specs, strict=True)
+        ]
+
+    def _run(self, *inputs: tf.Tensor) -> Any:
+        result = self._forward(self, *inputs)
+        single = len(self.signature.outputs) == 1
+        outputs = (result,) if single else result
+        for value, spec in zip(outputs, self.signature.outputs, strict=True):
+            _narrow(value, spec)
+        return result
+
+    def _serve(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        result = self._run(*inputs)
+        outputs = (result,) if len(self.signature.outputs) == 1 else result
+        names = [spec.name for spec in self.signature.outputs]
+        # A signature may not return one of its inputs as it is.
+        return {name: tf.identity(value) for name, value in zip(names, outputs, strict=True)}
+
+    def signatures(self) -> dict[str, Any]:
+        """Return what a SavedModel serves: names of inputs and outputs are the source's."""
+        return {"serving_default": self._serving.get_concrete_function()}
+
+
+def _narrow(value: Any, spec: TensorSpec) -> None:
+    """Write the static sizes that the source declares into the traced output."""
+    if not isinstance(value, tf.Tensor) or spec.shape is None:
+        return
+    dims = [dim if isinstance(dim, int) else None for dim in spec.shape]
+    if value.shape.is_compatible_with(dims):
+        value.set_shape(dims)
+
+
+def _tensor_spec(spec: TensorSpec) -> tf.TensorSpec:
+    dims = None
+    if spec.shape is not None:
+        dims = [dim if isinstance(dim, int) else None for dim in spec.shape]
+    return tf.TensorSpec(dims, tf.dtypes.as_dtype(spec.carried_as or spec.dtype), spec.name)
+
+
+def _variable(name: str, value: ir.Value) -> tf.Variable:
+    tensor = value.const_value
+    assert tensor is not None
+    return tf.Variable(
+        from_numpy(tensor.numpy(), int(tensor.dtype)),
+        trainable=value.metadata_props["equiport.role"] == "parameter",
+        name=variable_name(name),
+        dtype=to_framework(int(tensor.dtype)),
+    )
+
+
+def variable_name(name: str) -> str:
+    """Return ``name`` with what TensorFlow does not take in a name replaced."""
+    clean = re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", name)
+    return clean if re.match(r"[A-Za-z0-9.]", clean) else f"v{clean}"
+
+
+def expression(name: str) -> str:
+    """Return the Python expression for a weight by its name."""
+    return f"self.weight({name!r})"
+
+
+def constant_expression(name: str) -> str:
+    """Return the Python expression for a constant."""
+    return f"self.constant({name!r})"
