@@ -38,7 +38,7 @@ class ConvertedModule(tf.Module):
         digest = hashlib.sha256(program.source.encode()).hexdigest()[:12]
         self._forward = load_program(program.source, program.modules, program.values, digest)
         specs = [_tensor_spec(spec) for spec in signature.inputs]
-        self._function = tf.function(self._run, input_signature=specs, autograph=False)
+        self._function = tf.function(self.run_graph, input_signature=specs, autograph=False)
         self._serving = tf.function(self._serve, input_signature=specs, autograph=False)
 
     def weight(self, name: str) -> tf.Tensor:
@@ -79,7 +79,7 @@ class ConvertedModule(tf.Module):
             for value, spec in zip((given[name] for name in names), specs, strict=True)
         ]
 
-    def _run(self, *inputs: tf.Tensor) -> Any:
+    def run_graph(self, *inputs: tf.Tensor) -> Any:
         result = self._forward(self, *inputs)
         single = len(self.signature.outputs) == 1
         outputs = (result,) if single else result
@@ -88,7 +88,7 @@ class ConvertedModule(tf.Module):
         return result
 
     def _serve(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        result = self._run(*inputs)
+        result = self.run_graph(*inputs)
         outputs = (result,) if len(self.signature.outputs) == 1 else result
         names = [spec.name for spec in self.signature.outputs]
         # A signature may not return one of its inputs as it is.

@@ -1,0 +1,1 @@
+"""ONNX's own conformance suite, run against both rebuilds."""
