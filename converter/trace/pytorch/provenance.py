@@ -1,0 +1,60 @@
+"""Where each node comes from, in the user's names, without paths of this machine."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import onnx_ir as ir
+
+_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in ')
+_PREFIX = "pkg.torch"
+
+
+def record_provenance(model: ir.Model, *, keep_paths: bool) -> None:
+    """Replace the exporter's metadata by module path, module class and source line."""
+    for node in model.graph.all_nodes():
+        properties = node.metadata_props
+        scopes = _listed(properties.get("pkg.torch.onnx.name_scopes"))
+        classes = _listed(properties.get("pkg.torch.onnx.class_hierarchy"))
+        line = source_line(properties.get("pkg.torch.onnx.stack_trace", ""), keep_paths)
+        for key in [key for key in properties if key.startswith(_PREFIX) or key == "namespace"]:
+            del properties[key]
+        if len(scopes) > 1 and scopes[-2]:
+            properties["equiport.module_path"] = scopes[-2]
+        if len(classes) > 1:
+            properties["equiport.module_class"] = classes[-2]
+        if line:
+            properties["equiport.source_line"] = line
+    for holder in (model, model.graph):
+        for key in [key for key in holder.metadata_props if key.startswith(_PREFIX)]:
+            del holder.metadata_props[key]
+    for value in (*model.graph.inputs, *model.graph.outputs, *model.graph.initializers.values()):
+        for key in [key for key in value.metadata_props if key.startswith(_PREFIX)]:
+            del value.metadata_props[key]
+
+
+def _listed(text: str | None) -> list[str]:
+    return ast.literal_eval(text) if text else []
+
+
+def source_line(stack_trace: str, keep_paths: bool) -> str:
+    """Return ``file.py:12`` of the innermost frame outside torch itself."""
+    frames = [match for match in _FRAME.finditer(stack_trace)]
+    own = [frame for frame in frames if not re.search(r"/(site|dist)-packages/torch/", frame["file"])]
+    if not own:
+        return ""
+    frame = own[-1]
+    return f"{frame['file'] if keep_paths else relative(frame['file'])}:{frame['line']}"
+
+
+def relative(file: str) -> str:
+    """Return a path without what only this machine has before it."""
+    if packages := re.search(r"/(site|dist)-packages/(.+)$", file):
+        return packages[2]
+    path = Path(file)
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.name

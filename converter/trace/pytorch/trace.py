@@ -1,0 +1,295 @@
+"""Trace a PyTorch model to ONNX: live weights, their names, and where each node comes from."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import onnx_ir as ir
+import torch
+
+from converter.errors import EquiportError, TraceError, UsageError
+from converter.formats import Source
+from converter.graph.clean import clean
+from converter.signature import Signature
+from converter.trace.pytorch import attention
+from converter.trace.pytorch.examples import Example, example_sizes, from_signature, make
+from converter.trace.pytorch.provenance import record_provenance
+from converter.trace.pytorch.recurrent import translations, whole_layers
+
+OPSET = 23
+"""The newest opset that `torch.onnx` has translations for."""
+
+
+def trace(
+    source: Source,
+    signature: Signature | None = None,
+    *,
+    given: Mapping[str, torch.Tensor] | None = None,
+    purpose: str = "inference",
+    keep_paths: bool = False,
+) -> ir.Model:
+    """Trace a live module, an exported program or a TorchScript module.
+
+    Args:
+        source: what `converter.formats` loaded, or a live `nn.Module`.
+        signature: the inputs; dynamic dimensions are words. An exported program brings its own.
+        given: example tensors by input name, instead of made ones.
+        purpose: ``"inference"`` or ``"training"``.
+        keep_paths: keep absolute paths in the nodes' provenance.
+
+    Returns:
+        A graph whose initializers are the live parameters and buffers, under their names.
+
+    Raises:
+        TraceError: the model cannot be expressed; says where in the user's code.
+        InputSpecError: the declared inputs do not fit the model.
+    """
+    with quiet():
+        program, names = export(source, signature, given)
+        if names is None:
+            names = tuple(program.graph_signature.user_inputs)
+        try:
+            with whole_layers():
+                onnx_program = torch.onnx.export(
+                    program,
+                    dynamo=True,
+                    optimize=False,
+                    verbose=False,
+                    opset_version=OPSET,
+                    custom_translation_table=translations() | attention.TRANSLATIONS,
+                )
+        except EquiportError:
+            raise
+        except Exception as error:
+            raise as_trace_error(error) from error
+    assert onnx_program is not None
+    model = onnx_program.model
+    assign_roles(model, program)
+    name_inputs(model, names, signature)
+    name_outputs(model, output_names(program))
+    record_provenance(model, keep_paths=keep_paths)
+    model.producer_name, model.producer_version = "equiport", None
+    return clean(model)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Capture what the exporters write to warnings and logs."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def export(
+    source: Source, signature: Signature | None, given: Mapping[str, torch.Tensor] | None
+) -> tuple[torch.export.ExportedProgram, tuple[str, ...] | None]:
+    """Return the exported program and the names of its inputs, if they are known."""
+    model = source.model
+    if isinstance(model, torch.export.ExportedProgram):
+        return model, None
+    if signature is None or not signature.inputs:
+        raise UsageError(
+            "a PyTorch module does not say what its inputs look like",
+            hint='Describe them with --input "name:dtype[dims]" (inputs= in Python), for example '
+            '--input "x:float32[batch,3,224,224]".',
+        )
+    if isinstance(model, torch.jit.ScriptModule):
+        return from_torchscript(model, signature, given), tuple(s.name for s in signature.inputs)
+    example = from_signature(model, signature, given)
+    try:
+        with whole_layers(), torch.no_grad():
+            return export_module(model, example), example.names
+    except EquiportError:
+        raise
+    except Exception as error:
+        raise as_trace_error(error) from error
+
+
+def export_module(model: torch.nn.Module, example: Example) -> torch.export.ExportedProgram:
+    """Run `torch.export` on a live module."""
+    return torch.export.export(
+        model,
+        example.args,
+        example.kwargs or None,
+        dynamic_shapes=example.dynamic_shapes,
+        strict=False,
+    )
+
+
+def from_torchscript(
+    model: torch.jit.ScriptModule, signature: Signature, given: Mapping[str, torch.Tensor] | None
+) -> torch.export.ExportedProgram:
+    """Turn TorchScript into an exported program, then export that with its dynamic dimensions."""
+    from torch._export.converter import TS2EPConverter
+
+    sizes = example_sizes(signature)
+    tensors = []
+    for spec in signature.inputs:
+        tensor = (given or {}).get(spec.name)
+        tensors.append(make(spec, sizes) if tensor is None else tensor)
+    try:
+        fixed = TS2EPConverter(model, tuple(tensors)).convert().module()
+    except Exception as error:
+        raise as_trace_error(error) from error
+    trainable = dict(model.named_parameters())
+    for name, buffer in list(fixed.named_buffers()):  # the converter makes buffers of parameters
+        if name in trainable:
+            owner = fixed.get_submodule(name.rpartition(".")[0])
+            leaf = name.rpartition(".")[2]
+            del owner._buffers[leaf]
+            owner.register_parameter(leaf, torch.nn.Parameter(buffer, trainable[name].requires_grad))
+    dims = {name: torch.export.Dim(name) for name in signature.dynamic_dims()}
+    shapes = tuple(
+        {axis: dims[dim] for axis, dim in enumerate(spec.shape or ()) if isinstance(dim, str)} or None
+        for spec in signature.inputs
+    )
+    try:
+        return torch.export.export(fixed, tuple(tensors), dynamic_shapes=shapes, strict=False)
+    except Exception as error:
+        raise as_trace_error(error) from error
+
+
+def assign_roles(model: ir.Model, program: torch.export.ExportedProgram) -> None:
+    """Say of each initializer whether it is a parameter, a buffer or a plain constant."""
+    parameters = program.named_parameters()
+    trainable = {name for name, parameter in parameters if parameter.requires_grad}
+    signature = program.graph_signature
+    saved = {*signature.parameters, *signature.buffers} - set(signature.non_persistent_buffers)
+    for name, value in model.graph.initializers.items():
+        if name in trainable:
+            value.metadata_props["equiport.role"] = "parameter"
+        elif name in saved:
+            value.metadata_props["equiport.role"] = "buffer"
+
+
+def name_inputs(model: ir.Model, names: tuple[str, ...], signature: Signature | None) -> None:
+    """Give inputs the source's names and dynamic dimensions the user's words."""
+    inputs = [v for v in model.graph.inputs if v.name not in model.graph.initializers]
+    words: dict[str, str] = {}
+    for value, name in zip(inputs, names, strict=True):
+        value.name = name
+        spec = next((s for s in signature.inputs if s.name == name), None) if signature else None
+        for axis, dim in enumerate(value.shape or ()):
+            if not isinstance(dim, ir.SymbolicDim) or dim.value is None:
+                continue
+            wish = spec.shape[axis] if spec and spec.shape else None
+            words.setdefault(str(dim.value), wish if isinstance(wish, str) else str(dim.value))
+    rename_dims(model, words)
+
+
+def rename_dims(model: ir.Model, words: Mapping[str, str]) -> None:
+    """Rename symbolic dimensions everywhere, inside expressions such as ``s77 + 1`` too."""
+    if not words:
+        return
+    pattern = re.compile(r"\b(" + "|".join(map(re.escape, words)) + r")\b")
+    values = [*model.graph.inputs]
+    for node in model.graph.all_nodes():
+        values.extend(node.outputs)
+    for value in values:
+        if value.shape is None:
+            continue
+        value.shape = ir.Shape(
+            [
+                dim
+                if isinstance(dim, int) or dim.value is None
+                else pattern.sub(lambda match: words[match[0]], str(dim.value))
+                for dim in value.shape
+            ]
+        )
+
+
+def output_names(program: torch.export.ExportedProgram) -> list[str]:
+    """Name the outputs by the source's own keys; ``output`` for a single tensor."""
+    spec = program.call_spec.out_spec
+    assert spec is not None
+    leaves = torch.utils._pytree.tree_unflatten(list(range(spec.num_leaves)), spec)
+    names = dict(leaf_names(leaves, ""))
+    user_outputs = program.graph_signature.user_outputs
+    return [
+        names.get(index) or ("output" if spec.num_leaves == 1 else f"output_{index}")
+        for index, output in enumerate(user_outputs)
+        if output is not None
+    ]
+
+
+def leaf_names(tree: Any, prefix: str) -> Iterator[tuple[int, str]]:
+    """Yield each leaf of an output structure with the path of keys to it."""
+    if isinstance(tree, int):
+        yield tree, prefix
+    elif isinstance(tree, Mapping):
+        for key, item in tree.items():
+            yield from leaf_names(item, f"{prefix}_{key}" if prefix else str(key))
+    elif isinstance(tree, list | tuple):
+        fields = getattr(tree, "_fields", None)
+        single = len(tree) == 1 and not fields
+        for index, item in enumerate(tree):
+            key = fields[index] if fields else "" if single else str(index)
+            base = prefix or ("" if fields or single else "output")
+            yield from leaf_names(item, "_".join(part for part in (base, key) if part))
+
+
+def name_outputs(model: ir.Model, names: list[str]) -> None:
+    """Rename the graph's outputs; an output that is an input or a weight gets a node of its own."""
+    taken = {value.name for value in (*model.graph.inputs, *model.graph.initializers.values())}
+    seen: set[ir.Value] = set()
+    for index, (value, name) in enumerate(zip(list(model.graph.outputs), names, strict=True)):
+        if value.producer() is None or value in seen:
+            node = ir.node("Identity", [value])
+            model.graph.append(node)
+            copy = node.outputs[0]
+            copy.type, copy.shape = value.type, value.shape
+            model.graph.outputs[index] = value = copy
+        seen.add(value)
+        name = f"{name}_output" if name in taken else name
+        clash = next((v for n in model.graph for v in n.outputs if v.name == name), None)
+        if clash is not None and clash is not value:
+            clash.name = f"{name}_inner"
+        value.name = name
+
+
+_USER_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
+
+
+def as_trace_error(error: Exception) -> TraceError:
+    """Say in one message what the exporter stumbled over, and where in the user's code."""
+    root: BaseException = error
+    while root.__cause__ is not None:
+        root = root.__cause__
+    text = str(root)
+    if fixed := re.search(r"marked (\w+) as dynamic but your code specialized it to be a constant "
+                          r"\((\d+)\)", text):
+        return TraceError(
+            f"the model fixes the dimension {fixed[1]!r} at {fixed[2]}, so it cannot be dynamic",
+            hint=f"Write {fixed[2]} instead of {fixed[1]} in --input, or change the model.",
+        )
+    if "Constraints violated" in text or "not all values" in text:
+        lines = [line.strip(" -") for line in text.splitlines() if line.strip().startswith("-")]
+        return TraceError(
+            "the declared dynamic dimensions do not fit the model: " + "; ".join(lines)[:600],
+            hint="Narrow them in --input (for example seq<=512), or write sizes instead of words.",
+        )
+    frames = [m for m in _USER_FRAME.finditer(text) if "/torch/" not in m["file"]]
+    source_line = None
+    if frames:
+        source_line = f"{frames[-1]['file'].rsplit('/', 1)[-1]}:{frames[-1]['line']}"
+    summary = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    summary = re.sub(r"\x1b\[[0-9;]*m", "", summary)
+    return TraceError(
+        f"PyTorch could not trace the model: {type(root).__name__}: {summary[:500]}",
+        source_line=source_line,
+        hint="Data-dependent Python control flow and unregistered custom operators cannot be traced; "
+        "torch.export.draft_export(model, inputs) lists every place.",
+    )
