@@ -1,0 +1,70 @@
+"""Handlers of the room `controlflow`. Bodies are Python callables over captured values."""
+
+from __future__ import annotations
+
+import torch
+
+from converter.rebuild.pytorch.table import op
+
+
+@op("If", since=1, either=("cond",))
+def if_(cond, *, then_branch, else_branch):
+    return then_branch() if bool(cond) else else_branch()
+
+
+@op("Loop", since=1, either=("M", "cond"))
+def loop(M, cond, *v_initial, body, device, n_outputs):
+    limit = None if M is None else int(M)
+    keep_going, carried, rows = True if cond is None else bool(cond), v_initial, []
+    step = 0
+    while keep_going and (limit is None or step < limit):
+        results = body(
+            torch.tensor(step, dtype=torch.int64, device=device),
+            torch.tensor(keep_going, device=device),
+            *carried,
+        )
+        keep_going = bool(results[0])
+        carried = results[1 : 1 + len(v_initial)]
+        rows.append(results[1 + len(v_initial) :])
+        step += 1
+    count = n_outputs - len(v_initial)
+    return (*carried, *(_stacked([row[i] for row in rows], device) for i in range(count)))
+
+
+def _stacked(rows, device):
+    return torch.stack(rows) if rows else torch.empty(0, device=device)
+
+
+@op("Scan", since=9)
+def scan(
+    *initial_state_and_scan_inputs,
+    body,
+    num_scan_inputs,
+    scan_input_axes=None,
+    scan_input_directions=None,
+    scan_output_axes=None,
+    scan_output_directions=None,
+    n_outputs,
+):
+    values = initial_state_and_scan_inputs
+    states = values[: len(values) - num_scan_inputs]
+    inputs = values[len(values) - num_scan_inputs :]
+    axes = scan_input_axes or (0,) * num_scan_inputs
+    backwards = scan_input_directions or (0,) * num_scan_inputs
+    columns = [
+        torch.flip(x, (axis,)).unbind(axis) if back else x.unbind(axis)
+        for x, axis, back in zip(inputs, axes, backwards, strict=True)
+    ]
+    rows = []
+    for slices in zip(*columns, strict=True):
+        results = body(*states, *slices)
+        states, row = results[: len(states)], results[len(states) :]
+        rows.append(row)
+    count = n_outputs - len(states)
+    axes = scan_output_axes or (0,) * count
+    backwards = scan_output_directions or (0,) * count
+    outputs = [
+        torch.stack([row[i] for row in (rows[::-1] if backwards[i] else rows)], axes[i])
+        for i in range(count)
+    ]
+    return (*states, *outputs)

@@ -1,0 +1,175 @@
+"""Handlers of the room `nn`: pooling."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from converter.rebuild.pytorch.nn_conv import flat_pads, resolve_pads
+from converter.rebuild.pytorch.table import op
+
+MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
+AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+
+
+def output_size(size, kernel, stride, dilation, begin, end, ceil_mode):
+    """Return how many windows start inside the padded input (a last one that starts in the end
+    padding does not count)."""
+    room = size + begin + end - (kernel - 1) * dilation - 1
+    count = (-(-room // stride) if ceil_mode else room // stride) + 1
+    if ceil_mode and (count - 1) * stride >= size + begin:
+        count -= 1
+    return count
+
+
+def padded(x, kernel, strides, dilations, begins, ends, ceil_mode, fill):
+    """Pad so that floor mode gives ONNX's number of windows."""
+    ends = list(ends)
+    for axis, size in enumerate(x.shape[2:]):
+        k, s, d, b = kernel[axis], strides[axis], dilations[axis], begins[axis]
+        count = output_size(size, k, s, d, b, ends[axis], ceil_mode)
+        ends[axis] = max(ends[axis], (count - 1) * s + (k - 1) * d + 1 - size - b)
+    if not any([*begins, *ends]):
+        return x
+    return F.pad(x, flat_pads(begins, ends), value=fill)
+
+
+@op("MaxPool", since=1)
+def max_pool(
+    X,
+    *,
+    auto_pad="NOTSET",
+    ceil_mode=0,
+    dilations=None,
+    kernel_shape,
+    pads=None,
+    storage_order=0,
+    strides=None,
+    n_outputs,
+):
+    rank = len(kernel_shape)
+    strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
+    begins, ends = resolve_pads(X.shape[2:], kernel_shape, strides, dilations, auto_pad, pads)
+    if n_outputs == 1 and begins == ends and not ceil_mode and X.is_floating_point():
+        half = [k // 2 for k in kernel_shape]
+        if all(b <= h for b, h in zip(begins, half, strict=True)):
+            pool = MAX_POOL[rank]
+            return (pool(X, kernel_shape, strides, tuple(begins), dilations),)
+    wide = X if X.is_floating_point() else X.double()
+    work = padded(wide, kernel_shape, strides, dilations, begins, ends, ceil_mode, -math.inf)
+    values, index = MAX_POOL[rank](work, kernel_shape, strides, 0, dilations, return_indices=True)
+    if n_outputs == 1:
+        return (values.to(X.dtype),)
+    return values.to(X.dtype), _global_index(index, X.shape, work.shape[2:], begins, storage_order)
+
+
+def _global_index(index, shape, padded_sizes, begins, storage_order):
+    """Turn positions in the padded planes into positions in the whole unpadded tensor."""
+    sizes, coordinates, rest = shape[2:], [], index
+    for size in reversed(padded_sizes):
+        coordinates.insert(0, rest % size)
+        rest = rest // size
+    coordinates = [c - b for c, b in zip(coordinates, begins, strict=True)]
+    order = range(len(sizes)) if not storage_order else reversed(range(len(sizes)))
+    flat = torch.zeros_like(index)
+    for axis in order:
+        flat = flat * sizes[axis] + coordinates[axis]
+    planes = torch.arange(shape[0] * shape[1], device=index.device)
+    planes = planes.reshape(shape[0], shape[1], *(1,) * len(sizes))
+    return flat + planes * math.prod(sizes)
+
+
+@op("AveragePool", since=1)
+def average_pool(
+    X,
+    *,
+    auto_pad="NOTSET",
+    ceil_mode=0,
+    count_include_pad=0,
+    dilations=None,
+    kernel_shape,
+    pads=None,
+    strides=None,
+):
+    rank = len(kernel_shape)
+    strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
+    begins, ends = resolve_pads(X.shape[2:], kernel_shape, strides, dilations, auto_pad, pads)
+    if begins == ends and not ceil_mode and set(dilations) == {1}:
+        half = [k // 2 for k in kernel_shape]
+        if all(b <= h for b, h in zip(begins, half, strict=True)):
+            pool = AVERAGE_POOL[rank]
+            return pool(X, kernel_shape, strides, tuple(begins), False, bool(count_include_pad))
+    # Sum and count apart: what counts is the real input, with its declared padding if asked.
+    ones = torch.ones_like(X[:1, :1])
+    if count_include_pad:
+        ones = F.pad(ones, flat_pads(begins, ends), value=1.0)
+    work = padded(X, kernel_shape, strides, dilations, begins, ends, ceil_mode, 0.0)
+    lacking = [w - o for w, o in zip(work.shape[2:], ones.shape[2:], strict=True)]
+    before = [0] * rank if count_include_pad else begins
+    after = [total - b for total, b in zip(lacking, before, strict=True)]
+    count = F.pad(ones, flat_pads(before, after))
+    total = _window_sum(work, kernel_shape, strides, dilations)
+    return total / _window_sum(count, kernel_shape, strides, dilations)
+
+
+def _window_sum(x, kernel, strides, dilations):
+    """Sum over every window, by a view per axis."""
+    for axis, (k, s, d) in enumerate(zip(kernel, strides, dilations, strict=True)):
+        windows = x.unfold(axis + 2, (k - 1) * d + 1, s)
+        x = windows[..., ::d].sum(-1)
+    return x
+
+
+@op("LpPool", since=2)
+def lp_pool(
+    X,
+    *,
+    auto_pad="NOTSET",
+    ceil_mode=0,
+    dilations=None,
+    kernel_shape,
+    p=2,
+    pads=None,
+    strides=None,
+):
+    rank = len(kernel_shape)
+    strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
+    begins, ends = resolve_pads(X.shape[2:], kernel_shape, strides, dilations, auto_pad, pads)
+    work = padded(X.abs() ** p, kernel_shape, strides, dilations, begins, ends, ceil_mode, 0.0)
+    return _window_sum(work, kernel_shape, strides, dilations) ** (1 / p)
+
+
+@op("GlobalAveragePool", since=1)
+def global_average_pool(X):
+    return X.mean(tuple(range(2, X.dim())), keepdim=True)
+
+
+@op("GlobalMaxPool", since=1)
+def global_max_pool(X):
+    return X.amax(tuple(range(2, X.dim())), keepdim=True)
+
+
+@op("GlobalLpPool", since=2)
+def global_lp_pool(X, *, p=2):
+    axes = tuple(range(2, X.dim()))
+    return (X.abs() ** p).sum(axes, keepdim=True) ** (1 / p)
+
+
+@op("MaxUnpool", since=9, host=("output_shape",))
+def max_unpool(X, I, output_shape=None, *, kernel_shape, pads=None, strides=None):
+    rank = len(kernel_shape)
+    strides, pads = strides or (1,) * rank, pads or (0,) * 2 * rank
+    natural = [
+        (size - 1) * s - pads[i] - pads[i + rank] + k
+        for i, (size, s, k) in enumerate(
+            zip(X.shape[2:], strides, kernel_shape, strict=True)
+        )
+    ]
+    flat = torch.zeros(X.shape[0] * X.shape[1] * math.prod(natural), dtype=X.dtype, device=X.device)
+    result = flat.scatter(0, I.reshape(-1), X.reshape(-1)).reshape(*X.shape[:2], *natural)
+    if output_shape is None:
+        return result
+    ends = [wanted - size for wanted, size in zip(output_shape[2:], natural, strict=True)]
+    return F.pad(result, flat_pads([0] * rank, ends))

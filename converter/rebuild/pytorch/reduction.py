@@ -1,0 +1,118 @@
+"""Handlers of the room `reduction`.
+
+Axes were an attribute first and became an input later (opset 13 for `ReduceSum`, 18 for the rest);
+`_reducer` makes both from one function of ``(tensor, axes, keepdim)``.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from converter.rebuild.pytorch.table import op
+
+
+def _axes(data, axes, noop):
+    if axes is None or len(axes) == 0:
+        return () if noop else tuple(range(data.dim()))
+    return tuple(axes)
+
+
+def _product(x, axes, keepdim):
+    for axis in sorted((axis % x.dim() for axis in axes), reverse=True):
+        x = torch.prod(x, axis, keepdim=keepdim, dtype=x.dtype)
+    return x
+
+
+def _log_sum_exp(x, axes, keepdim):
+    return torch.logsumexp(x, axes, keepdim) if axes else x
+
+
+def _amax(x, axes, keepdim):
+    return _extreme(torch.amax, x, axes, keepdim)
+
+
+def _amin(x, axes, keepdim):
+    return _extreme(torch.amin, x, axes, keepdim)
+
+
+def _extreme(function, x, axes, keepdim):
+    if x.numel() == 0 and x.is_floating_point():
+        shape = [1 if i in {a % x.dim() for a in axes} else s for i, s in enumerate(x.shape)]
+        fill = -float("inf") if function is torch.amax else float("inf")
+        full = torch.full(shape, fill, dtype=x.dtype, device=x.device)
+        return full if keepdim else full.squeeze(axes)
+    return function(x, axes, keepdim)
+
+
+def _sum(x, axes, keepdim):
+    return torch.sum(x, axes, keepdim, dtype=x.dtype)
+
+
+def _mean(x, axes, keepdim):
+    if not x.is_floating_point():
+        return torch.mean(x.double(), axes, keepdim).to(x.dtype)
+    return torch.mean(x, axes, keepdim)
+
+
+_REDUCTIONS = {
+    "ReduceSum": (_sum, 13),
+    "ReduceMean": (_mean, 18),
+    "ReduceMax": (_amax, 18),
+    "ReduceMin": (_amin, 18),
+    "ReduceProd": (_product, 18),
+    "ReduceL1": (lambda x, axes, k: _sum(torch.abs(x), axes, k), 18),
+    "ReduceL2": (lambda x, axes, k: _root(_sum(x * x, axes, k)), 18),
+    "ReduceSumSquare": (lambda x, axes, k: _sum(x * x, axes, k), 18),
+    "ReduceLogSum": (lambda x, axes, k: torch.log(_sum(x, axes, k)), 18),
+    "ReduceLogSumExp": (_log_sum_exp, 18),
+}
+
+
+def _root(x):
+    return torch.sqrt(x) if x.is_floating_point() else torch.sqrt(x.double()).to(x.dtype)
+
+
+def _apply(function, data, axes, keepdims, noop):
+    chosen = _axes(data, axes, noop)
+    if not chosen and data.dim() and function in (_sum, _mean, _amax, _amin, _product):
+        return data
+    if data.dim() == 0:
+        return function(data.reshape(1), (0,), False)
+    if not chosen:  # reducing over no axes still maps each element (L1, squares, logarithms)
+        return function(data.unsqueeze(0), (0,), False)
+    return function(data, chosen, bool(keepdims))
+
+
+def _reducer(name, function, since):
+    def with_attribute(data, *, axes=None, keepdims=1):
+        return _apply(function, data, axes, keepdims, False)
+
+    def with_input(data, axes=None, *, keepdims=1, noop_with_empty_axes=0):
+        return _apply(function, data, axes, keepdims, noop_with_empty_axes)
+
+    for handler, version in ((with_attribute, 1), (with_input, since)):
+        handler.__name__ = handler.__qualname__ = f"{name}_{version}"
+        handler.__doc__ = f"{name} from opset {version} on."
+        globals()[handler.__name__] = handler
+        op(name, since=version, host=("axes",) if version > 1 else ())(handler)
+
+
+for _name, (_function, _since) in _REDUCTIONS.items():
+    _reducer(_name, _function, _since)
+
+
+@op("ArgMax", since=1)
+def arg_max(data, *, axis=0, keepdims=1, select_last_index=0):
+    return _arg(torch.argmax, data, axis, keepdims, select_last_index)
+
+
+@op("ArgMin", since=1)
+def arg_min(data, *, axis=0, keepdims=1, select_last_index=0):
+    return _arg(torch.argmin, data, axis, keepdims, select_last_index)
+
+
+def _arg(function, data, axis, keepdims, last):
+    if not last:
+        return function(data, axis, bool(keepdims))
+    flipped = function(torch.flip(data, (axis,)), axis, bool(keepdims))
+    return data.shape[axis] - 1 - flipped

@@ -1,0 +1,402 @@
+"""Handlers of the room `tensor`: shapes, slices, gathers, scatters, casts."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from converter.rebuild.pytorch.dtypes import STRING, is_carried, to_framework, to_onnx
+from converter.rebuild.pytorch.table import op
+
+
+@op("Identity", since=1)
+def identity(input):
+    return input
+
+
+@op("Shape", since=1)
+def shape(data, *, start=0, end=None, device):
+    sizes = tuple(data.shape)[start:end]
+    if all(type(size) is int for size in sizes):
+        return torch.tensor(sizes, dtype=torch.int64, device=device)
+    return torch.stack([torch.scalar_tensor(s, dtype=torch.int64, device=device) for s in sizes])
+
+
+@op("Size", since=1)
+def size(data, *, device):
+    return torch.scalar_tensor(math.prod(data.shape), dtype=torch.int64, device=device)
+
+
+@op("Reshape", since=5, host=("shape",))
+def reshape(data, shape, *, allowzero=0):
+    if not allowzero:
+        shape = [
+            data.shape[axis] if type(size) is int and size == 0 else size
+            for axis, size in enumerate(shape)
+        ]
+    return data.reshape(tuple(shape))
+
+
+@op("Transpose", since=1)
+def transpose(data, *, perm=None):
+    return data.permute(perm or tuple(range(data.ndim))[::-1])
+
+
+@op("Squeeze", since=1)
+def squeeze_1(data, *, axes=None):
+    return squeeze_13(data, axes)
+
+
+@op("Squeeze", since=13, host=("axes",))
+def squeeze_13(data, axes=None):
+    return data.squeeze() if axes is None else data.squeeze(tuple(axes))
+
+
+@op("Unsqueeze", since=1)
+def unsqueeze_1(data, *, axes):
+    return unsqueeze_13(data, axes)
+
+
+@op("Unsqueeze", since=13, host=("axes",))
+def unsqueeze_13(data, axes):
+    axes = (axes,) if isinstance(axes, int) else axes
+    rank = data.dim() + len(axes)
+    for axis in sorted(axis % rank for axis in axes):
+        data = data.unsqueeze(axis)
+    return data
+
+
+@op("Flatten", since=1)
+def flatten(input, *, axis=1):
+    axis = axis + input.dim() if axis < 0 else axis
+    return input.reshape(math.prod(input.shape[:axis]), math.prod(input.shape[axis:]))
+
+
+@op("Concat", since=4)
+def concat(*inputs, axis):
+    return torch.cat(inputs, axis)
+
+
+@op("Split", since=2)
+def split_2(input, *, axis=0, split=None, n_outputs):
+    return split_13(input, split, axis=axis, n_outputs=n_outputs)
+
+
+@op("Split", since=13, host=("split",))
+def split_13(input, split=None, *, axis=0, num_outputs=None, n_outputs):
+    if split is None:
+        count = num_outputs or n_outputs
+        chunk = -(-input.shape[axis] // count)
+        split = [chunk] * (count - 1) + [input.shape[axis] - chunk * (count - 1)]
+    return torch.split(input, list(split), axis)
+
+
+@op("Slice", since=1)
+def slice_1(data, *, starts, ends, axes=None):
+    return slice_10(data, starts, ends, axes)
+
+
+@op("Slice", since=10, host=("starts", "ends", "axes", "steps"))
+def slice_10(data, starts, ends, axes=None, steps=None):
+    axes = range(len(starts)) if axes is None else axes
+    steps = (1,) * len(starts) if steps is None else steps
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        data = _sliced(data, start, end, axis % data.dim(), step)
+    return data
+
+
+def _sliced(data, start, end, axis, step):
+    if step > 0:
+        index = (slice(None),) * axis + (slice(start, end, step),)
+        return data[index]
+    # PyTorch has no negative steps; clamp as ONNX says, then gather backwards.
+    size = data.shape[axis]
+    start = min(max(start + size if start < 0 else start, 0), size - 1)
+    end = min(max(end + size if end < 0 else end, -1), size - 1)
+    return data.index_select(axis, torch.arange(start, end, step, device=data.device))
+
+
+@op("Gather", since=1)
+def gather(data, indices, *, axis=0):
+    if isinstance(data, np.ndarray):
+        return np.take(data, indices.numpy(), axis)
+    axis = axis % data.dim()
+    size = data.shape[axis]
+    indices = torch.where(indices < 0, indices + size, indices).long()
+    if axis == 0 and data.dim() == 2 and data.is_floating_point():
+        return F.embedding(indices, data)
+    picked = data.index_select(axis, indices.reshape(-1))
+    return picked.reshape(*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :])
+
+
+@op("GatherElements", since=11)
+def gather_elements(data, indices, *, axis=0):
+    return torch.gather(data, axis, _positive(indices, data.shape[axis]))
+
+
+def _positive(indices, size):
+    indices = indices.long()
+    return torch.where(indices < 0, indices + size, indices)
+
+
+@op("GatherND", since=11)
+def gather_nd(data, indices, *, batch_dims=0):
+    if batch_dims == 0:
+        return data[tuple(indices.long().unbind(-1))]
+    batch = data.shape[:batch_dims]
+    rows = math.prod(batch)
+    flat = data.reshape(rows, *data.shape[batch_dims:])
+    index = indices.long().reshape(rows, *indices.shape[batch_dims:])
+    row = torch.arange(rows, device=data.device).reshape(-1, *(1,) * (index.dim() - 2))
+    picked = flat[(row, *index.unbind(-1))]
+    return picked.reshape(*batch, *picked.shape[1:])
+
+
+_REDUCE = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
+
+
+@op("Scatter", since=9)
+def scatter(data, indices, updates, *, axis=0):
+    return scatter_elements(data, indices, updates, axis=axis)
+
+
+@op("ScatterElements", since=11)
+def scatter_elements(data, indices, updates, *, axis=0, reduction="none"):
+    indices = _positive(indices, data.shape[axis])
+    if reduction == "none":
+        return torch.scatter(data, axis, indices, updates)
+    return torch.scatter_reduce(data, axis, indices, updates, _REDUCE[reduction])
+
+
+@op("ScatterND", since=11)
+def scatter_nd(data, indices, updates, *, reduction="none"):
+    depth = indices.shape[-1]
+    if reduction in ("none", "add"):
+        index = tuple(indices.long().unbind(-1))
+        return data.index_put(index, updates, accumulate=reduction == "add")
+    # The other reductions: one row per addressed slice, and positions counted in rows.
+    rows = math.prod(data.shape[:depth])
+    position = torch.zeros(indices.shape[:-1], dtype=torch.int64, device=data.device)
+    for axis in range(depth):
+        position = position * data.shape[axis] + _positive(indices[..., axis], data.shape[axis])
+    flat = data.reshape(rows, -1)
+    index = position.reshape(-1, 1).expand(-1, flat.shape[1])
+    source = updates.reshape(index.shape)
+    return flat.scatter_reduce(0, index, source, _REDUCE[reduction]).reshape(data.shape)
+
+
+@op("TensorScatter", since=24)
+def tensor_scatter(past_cache, update, write_indices=None, *, mode="linear", axis=-2):
+    axis = axis % past_cache.dim()
+    length, size = update.shape[axis], past_cache.shape[axis]
+    steps = torch.arange(length, device=update.device)
+    batch = past_cache.shape[0]
+    start = torch.zeros(batch, dtype=torch.int64, device=update.device)
+    start = start if write_indices is None else write_indices.long()
+    position = start[:, None] + steps[None, :]
+    position = position % size if mode == "circular" else position
+    shape = [1] * update.dim()
+    shape[0], shape[axis] = batch, length
+    return past_cache.scatter(axis, position.reshape(shape).expand(update.shape), update)
+
+
+@op("Expand", since=8, host=("shape",))
+def expand(input, shape):
+    return input.expand(_broadcast(tuple(input.shape), tuple(shape)))
+
+
+def _broadcast(own, wanted):
+    """Return the shape that `input` and ``wanted`` broadcast to; -1 keeps the input's own size."""
+    rank = max(len(own), len(wanted))
+    own = (1,) * (rank - len(own)) + own
+    wanted = (1,) * (rank - len(wanted)) + wanted
+    return tuple(
+        a if isinstance(b, int) and b == 1 else b for a, b in zip(own, wanted, strict=True)
+    )
+
+
+@op("Tile", since=6, host=("repeats",))
+def tile(input, repeats):
+    return input.repeat(tuple(repeats)) if input.dim() else input
+
+
+@op("Where", since=9)
+def where(condition, X, Y):
+    if isinstance(X, np.ndarray):
+        return np.where(condition.numpy(), X, Y)
+    return torch.where(condition, X, Y)
+
+
+@op("Cast", since=6)
+def cast(input, *, to, saturate=1, round_mode="up"):
+    return cast_to(input, to, saturate)
+
+
+@op("CastLike", since=15)
+def cast_like(input, target_type, *, saturate=1, round_mode="up"):
+    if isinstance(target_type, np.ndarray):
+        return cast_to(input, STRING, saturate)
+    return cast_to(input, to_onnx(target_type.dtype), saturate)
+
+
+def cast_to(x, to, saturate=1):
+    """Cast to an ONNX element type; floats to float8 saturate or overflow as ONNX says."""
+    if to == STRING:
+        return _as_text(x)
+    dtype = to_framework(to)
+    if isinstance(x, np.ndarray):
+        kind = np.float64 if dtype.is_floating_point else np.int64
+        return torch.from_numpy(x.astype(kind)).to(dtype)
+    if is_carried(to):
+        raise NotImplementedError(f"Cast to ONNX element type {to}")
+    if dtype == torch.bool:
+        return x != 0
+    if dtype.itemsize == 1 and dtype.is_floating_point:
+        limit = torch.finfo(dtype).max
+        wide = x.float()
+        if saturate:
+            clamped = wide.clamp(-limit, limit)
+            return torch.where(wide.isnan(), wide, clamped).to(dtype)
+    return x.to(dtype)
+
+
+def _as_text(x):
+    if isinstance(x, np.ndarray):
+        return x
+    array = x.detach().float().cpu().numpy() if x.is_floating_point() else x.cpu().numpy()
+    return np.array([str(item) for item in array.ravel()], dtype=object).reshape(array.shape)
+
+
+@op("NonZero", since=9)
+def non_zero(X):
+    return torch.nonzero(X if X.dim() else X.reshape(1)).t()
+
+
+@op("OneHot", since=9, host=("depth",))
+def one_hot(indices, depth, values, *, axis=-1):
+    depth = int(depth[0] if isinstance(depth, tuple) else depth)
+    indices = _positive(indices, depth)
+    axis = axis + indices.dim() + 1 if axis < 0 else axis
+    steps = torch.arange(depth, device=indices.device)
+    steps = steps.reshape(-1, *(1,) * (indices.dim() - axis))
+    return torch.where(indices.unsqueeze(axis) == steps, values[1], values[0])
+
+
+@op("Trilu", since=14, host=("k",))
+def trilu(input, k=0, *, upper=1):
+    k = k[0] if isinstance(k, tuple) else k
+    return torch.triu(input, k or 0) if upper else torch.tril(input, k or 0)
+
+
+@op("DepthToSpace", since=1)
+def depth_to_space(input, *, blocksize, mode="DCR"):
+    if mode == "CRD":
+        return F.pixel_shuffle(input, blocksize)
+    n, c, h, w = input.shape
+    blocks = input.reshape(n, blocksize, blocksize, c // blocksize**2, h, w)
+    blocks = blocks.permute(0, 3, 4, 1, 5, 2)
+    return blocks.reshape(n, c // blocksize**2, h * blocksize, w * blocksize)
+
+
+@op("SpaceToDepth", since=1)
+def space_to_depth(input, *, blocksize):
+    n, c, h, w = input.shape
+    blocks = input.reshape(n, c, h // blocksize, blocksize, w // blocksize, blocksize)
+    blocks = blocks.permute(0, 3, 5, 1, 2, 4)
+    return blocks.reshape(n, c * blocksize**2, h // blocksize, w // blocksize)
+
+
+@op("ReverseSequence", since=10)
+def reverse_sequence(input, sequence_lens, *, batch_axis=1, time_axis=0):
+    moved = input.movedim((batch_axis, time_axis), (0, 1))
+    steps = torch.arange(moved.shape[1], device=input.device).expand(moved.shape[:2])
+    lengths = sequence_lens[:, None]
+    index = torch.where(steps < lengths, lengths - 1 - steps, steps)
+    index = index.reshape(*index.shape, *(1,) * (moved.dim() - 2)).expand(moved.shape)
+    return torch.gather(moved, 1, index).movedim((0, 1), (batch_axis, time_axis))
+
+
+@op("Unique", since=11)
+def unique(X, *, axis=None, sorted=1):
+    values, inverse, counts = torch.unique(
+        X, sorted=True, return_inverse=True, return_counts=True, dim=axis
+    )
+    inverse = inverse.reshape(-1)
+    steps = torch.arange(inverse.numel(), device=X.device)
+    first = torch.full_like(counts, inverse.numel()).scatter_reduce(0, inverse, steps, "amin")
+    if not sorted:  # in order of first appearance
+        order = torch.argsort(first)
+        values = values.index_select(axis or 0, order)
+        first, counts = first[order], counts[order]
+        inverse = torch.argsort(order)[inverse]
+    return values, first, inverse, counts
+
+
+_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
+
+
+@op("Pad", since=2)
+def pad_2(data, *, pads, mode="constant", value=0.0):
+    return pad_11(data, pads, value, mode=mode)
+
+
+@op("Pad", since=11, host=("pads", "axes"), either=("constant_value",))
+def pad_11(data, pads, constant_value=None, axes=None, *, mode="constant"):
+    rank = data.dim()
+    axes = range(len(pads) // 2) if axes is None else [axis % rank for axis in axes]
+    count = len(pads) // 2
+    begins, ends = dict(zip(axes, pads[:count])), dict(zip(axes, pads[count:]))
+    if mode == "constant":
+        return _pad_constant(data, begins, ends, constant_value)
+    for axis in begins:
+        data = _pad_axis(data, axis, begins[axis], ends[axis], mode)
+    return data
+
+
+def _pad_constant(data, begins, ends, value):
+    amounts = []
+    for axis in reversed(range(data.dim())):
+        amounts += [begins.get(axis, 0), ends.get(axis, 0)]
+    if isinstance(value, torch.Tensor):
+        # The fill is known at run time only: pad a mask and choose by it.
+        inside = F.pad(torch.ones_like(data, dtype=torch.bool), amounts)
+        return torch.where(inside, F.pad(data, amounts), value.reshape(()).to(data.dtype))
+    value = value[0] if isinstance(value, tuple) else value
+    if data.dtype == torch.bool:
+        return F.pad(data.to(torch.uint8), amounts, value=int(value or 0)).bool()
+    return F.pad(data, amounts, value=value or 0)
+
+
+def _pad_axis(data, axis, begin, end, mode):
+    size = data.shape[axis]
+    steps = torch.arange(-begin, size + end, device=data.device)
+    if mode == "edge":
+        steps = steps.clamp(0, size - 1)
+    elif mode == "wrap":
+        steps = steps % size
+    else:  # reflect
+        period = max(2 * (size - 1), 1)
+        steps = (steps % period).abs()
+        steps = torch.where(steps >= size, period - steps, steps)
+    if begin < 0 or end < 0:
+        start = max(-begin, 0)
+        data = data.narrow(axis, start, size - start - max(-end, 0))
+        return _pad_axis(data, axis, max(begin, 0), max(end, 0), mode) if begin > 0 or end > 0 else data
+    return data.index_select(axis, steps)
+
+
+@op("CenterCropPad", since=18, host=("shape",))
+def center_crop_pad(input_data, shape, *, axes=None):
+    axes = range(len(shape)) if axes is None else axes
+    for axis, wanted in zip(axes, shape, strict=True):
+        axis, size = axis % input_data.dim(), input_data.shape[axis]
+        if size > wanted:
+            input_data = input_data.narrow(axis, (size - wanted) // 2, wanted)
+        elif size < wanted:
+            before = (wanted - size) // 2
+            amounts = [0, 0] * (input_data.dim() - 1 - axis) + [before, wanted - size - before]
+            input_data = F.pad(input_data, amounts)
+    return input_data
