@@ -1,0 +1,492 @@
+"""Handlers of the room `tensor`: shapes, slices, gathers, scatters, casts."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from converter.rebuild.tensorflow.dtypes import STRING, is_carried, to_framework, to_onnx
+from converter.rebuild.tensorflow.shapes import axis_of, dims, product, vector
+from converter.rebuild.tensorflow.table import op
+
+
+@op("Identity", since=1)
+def identity(input):
+    return input
+
+
+@op("Shape", since=1)
+def shape(data, *, start=0, end=None):
+    return tf.shape(data, out_type=tf.int64)[start:end]
+
+
+@op("Size", since=1)
+def size(data):
+    return tf.size(data, out_type=tf.int64)
+
+
+@op("Reshape", since=5, host=("shape",))
+def reshape(data, shape, *, allowzero=0):
+    if isinstance(shape, tuple):
+        zero = [type(size) is int and size == 0 and not allowzero for size in shape]
+        if any(zero):
+            own = dims(data)
+            shape = [own[i] if zero[i] else size for i, size in enumerate(shape)]
+    elif not allowzero:
+        rank = shape.shape[0] if shape.shape.rank else None
+        own = tf.shape(data, out_type=tf.int64)[:rank] if rank else tf.shape(data, out_type=tf.int64)
+        missing = tf.maximum(tf.size(shape) - tf.size(own), 0)
+        own = tf.pad(own, [[0, missing]])[: tf.size(shape)]
+        shape = tf.where(shape == 0, own, shape)
+    return tf.reshape(data, vector(shape))
+
+
+@op("Transpose", since=1)
+def transpose(data, *, perm=None):
+    return tf.transpose(data, perm)
+
+
+@op("Squeeze", since=1)
+def squeeze_1(data, *, axes=None):
+    return squeeze_13(data, axes)
+
+
+@op("Squeeze", since=13, host=("axes",))
+def squeeze_13(data, axes=None):
+    if axes is not None and any(isinstance(axis, tf.Tensor) for axis in axes):
+        return _squeeze_open(data, axes)
+    return tf.squeeze(data, None if axes is None else list(axes))
+
+
+def _squeeze_open(data, axes):
+    """Squeeze axes that are known at run time only; the rank is known from their number."""
+    rank = data.shape.rank
+    dropped = [tf.math.floormod(tf.cast(axis, tf.int64), rank) for axis in axes]
+    keep = tf.reduce_all(tf.range(rank, dtype=tf.int64)[:, None] != tf.stack(dropped), 1)
+    result = tf.reshape(data, tf.boolean_mask(tf.shape(data, tf.int64), keep))
+    result.set_shape([None] * (rank - len(axes)))
+    return result
+
+
+@op("Unsqueeze", since=1)
+def unsqueeze_1(data, *, axes):
+    return unsqueeze_13(data, axes)
+
+
+@op("Unsqueeze", since=13, host=("axes",))
+def unsqueeze_13(data, axes):
+    axes = axes if isinstance(axes, tuple) else (axes,)
+    rank = data.shape.rank + len(axes)
+    for axis in sorted(axis_of(axis, rank) for axis in axes):
+        data = tf.expand_dims(data, axis)
+    return data
+
+
+@op("Flatten", since=1)
+def flatten(input, *, axis=1):
+    sizes = dims(input)
+    axis = axis_of(axis, len(sizes))
+    return tf.reshape(input, vector([product(sizes[:axis]), product(sizes[axis:])]))
+
+
+@op("Concat", since=4)
+def concat(*inputs, axis):
+    return tf.concat(inputs, axis)
+
+
+@op("Split", since=2)
+def split_2(input, *, axis=0, split=None, n_outputs):
+    return split_13(input, split, axis=axis, n_outputs=n_outputs)
+
+
+@op("Split", since=13, host=("split",))
+def split_13(input, split=None, *, axis=0, num_outputs=None, n_outputs):
+    axis = axis_of(axis, input.shape.rank)
+    if split is None:
+        count, size = num_outputs or n_outputs, dims(input)[axis]
+        chunk = -(-size // count)
+        split = [chunk] * (count - 1) + [size - chunk * (count - 1)]
+    begin, pieces = 0, []
+    for length in tf.unstack(split, n_outputs) if isinstance(split, tf.Tensor) else split:
+        pieces.append(_narrow(input, axis, begin, length))
+        begin = begin + length
+    return tuple(pieces)
+
+
+def _narrow(x, axis, begin, length):
+    return x[(slice(None),) * axis + (slice(begin, begin + length),)]
+
+
+@op("Slice", since=1)
+def slice_1(data, *, starts, ends, axes=None):
+    return slice_10(data, starts, ends, axes)
+
+
+@op("Slice", since=10, host=("starts", "ends", "axes", "steps"))
+def slice_10(data, starts, ends, axes=None, steps=None):
+    rank = data.shape.rank
+    if isinstance(starts, tf.Tensor):  # a vector of open length; it is as long as the axes
+        count = len(axes) if isinstance(axes, tuple) else rank
+        starts, ends = tf.unstack(starts, count), tf.unstack(ends, count)
+    axes = range(len(starts)) if axes is None else axes
+    steps = (1,) * len(starts) if steps is None else steps
+    if any(isinstance(axis, tf.Tensor) for axis in axes):
+        return _slice_open_axes(data, starts, ends, axes, steps)
+    index = [slice(None)] * rank
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        index[axis_of(axis, rank)] = _python_slice(data, start, end, axis, step)
+    return data[tuple(index)]
+
+
+def _python_slice(data, start, end, axis, step):
+    """Return a slice; ONNX clamps huge ends, and reads an end below ``-size`` as "before 0"."""
+    size = dims(data)[axis]
+    if all(isinstance(v, int) for v in (start, end, step)):
+        if step > 0:
+            return slice(start, end if end < 2**31 - 1 else None, step)
+        if isinstance(size, int):
+            return slice(min(start, size - 1), None if end < -size else end, step)
+    size, start, end = (tf.cast(v, tf.int64) for v in (size, start, end))
+    start = tf.where(start < 0, start + size, start)
+    end = tf.where(end < 0, end + size, end)
+    backwards = tf.cast(step, tf.int64) < 0
+    start = tf.clip_by_value(start, 0, tf.where(backwards, size - 1, size))
+    end = tf.clip_by_value(end, tf.where(backwards, tf.cast(-1, tf.int64), tf.cast(0, tf.int64)), size)
+    # A stop of -1 would be read as "the last"; shift by -size - 1 to mean "before the first".
+    end = tf.where(backwards & (end < 0), -size - 1, end)
+    return slice(start, end, step)
+
+
+def _slice_open_axes(data, starts, ends, axes, steps):
+    """Slice along axes that are known at run time only: a full slice, replaced where named."""
+    rank = data.shape.rank
+    size = tf.shape(data, out_type=tf.int64)
+    begin, stop, stride = tf.zeros(rank, tf.int64), size, tf.ones(rank, tf.int64)
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        here = tf.math.floormod(tf.cast(axis, tf.int64), rank)
+        own, step = size[here], tf.cast(step, tf.int64)
+        bounds = []
+        for value, low in ((start, 0), (end, -1)):
+            value = tf.cast(value, tf.int64)
+            value = tf.where(value < 0, value + own, value)
+            bounds.append(tf.clip_by_value(value, low, own))
+        bounds[0] = tf.where(step < 0, tf.minimum(bounds[0], own - 1), bounds[0])
+        bounds[1] = tf.where(step > 0, tf.maximum(bounds[1], 0), bounds[1])
+        bounds[1] = tf.where(bounds[1] < 0, -own - 1, bounds[1])
+        at = tf.reshape(here, (1, 1))
+        begin = tf.tensor_scatter_nd_update(begin, at, [bounds[0]])
+        stop = tf.tensor_scatter_nd_update(stop, at, [bounds[1]])
+        stride = tf.tensor_scatter_nd_update(stride, at, [step])
+    result = tf.strided_slice(data, begin, stop, stride)
+    result.set_shape([None] * rank)
+    return result
+
+
+@op("Gather", since=1)
+def gather(data, indices, *, axis=0):
+    return tf.gather(data, _positive(indices, dims(data)[axis]), axis=axis)
+
+
+def _positive(indices, size):
+    static = tf.get_static_value(indices)
+    if static is not None and (static >= 0).all():
+        return indices
+    return tf.where(indices < 0, indices + tf.cast(size, indices.dtype), indices)
+
+
+@op("GatherElements", since=11)
+def gather_elements(data, indices, *, axis=0):
+    axis = axis_of(axis, data.shape.rank)
+    indices = _positive(indices, dims(data)[axis])
+    return tf.gather_nd(data, _coordinates(indices, axis))
+
+
+def _coordinates(indices, axis):
+    """Return for each element its own coordinates, with ``axis`` replaced by ``indices``."""
+    sizes = dims(indices)
+    grid = []
+    for i, size in enumerate(sizes):
+        if i == axis:
+            grid.append(indices)
+            continue
+        steps = tf.range(tf.cast(size, indices.dtype), dtype=indices.dtype)
+        steps = tf.reshape(steps, [-1 if j == i else 1 for j in range(len(sizes))])
+        grid.append(tf.broadcast_to(steps, tf.shape(indices)))
+    return tf.stack(grid, -1)
+
+
+@op("GatherND", since=11)
+def gather_nd(data, indices, *, batch_dims=0):
+    sizes = tf.cast(tf.shape(data)[batch_dims : batch_dims + indices.shape[-1]], indices.dtype)
+    indices = tf.where(indices < 0, indices + sizes, indices)
+    return tf.gather_nd(data, indices, batch_dims)
+
+
+_SCATTER = {
+    "none": tf.tensor_scatter_nd_update,
+    "add": tf.tensor_scatter_nd_add,
+    "max": tf.tensor_scatter_nd_max,
+    "min": tf.tensor_scatter_nd_min,
+}
+
+
+@op("Scatter", since=9)
+def scatter(data, indices, updates, *, axis=0):
+    return scatter_elements(data, indices, updates, axis=axis)
+
+
+@op("ScatterElements", since=11)
+def scatter_elements(data, indices, updates, *, axis=0, reduction="none"):
+    axis = axis_of(axis, data.shape.rank)
+    coordinates = _coordinates(_positive(indices, dims(data)[axis]), axis)
+    return _scatter(data, coordinates, updates, reduction)
+
+
+@op("ScatterND", since=11)
+def scatter_nd(data, indices, updates, *, reduction="none"):
+    sizes = tf.cast(tf.shape(data)[: indices.shape[-1]], indices.dtype)
+    return _scatter(data, tf.where(indices < 0, indices + sizes, indices), updates, reduction)
+
+
+def _scatter(data, coordinates, updates, reduction):
+    if reduction in _SCATTER:
+        return _SCATTER[reduction](data, coordinates, updates)
+    # TensorFlow has no product: multiply one update after another.
+    depth = coordinates.shape[-1]
+    rows = tf.reshape(coordinates, [-1, depth])
+    factors = tf.reshape(updates, tf.concat([[-1], tf.shape(data)[depth:]], 0))
+
+    def multiply(i, result):
+        at = rows[i][None]
+        return i + 1, tf.tensor_scatter_nd_update(result, at, tf.gather_nd(result, at) * factors[i][None])
+
+    loop = (tf.constant(0), data)
+    invariants = (tf.TensorShape([]), data.shape)
+    return tf.while_loop(lambda i, _: i < tf.shape(rows)[0], multiply, loop, invariants)[1]
+
+
+@op("TensorScatter", since=24)
+def tensor_scatter(past_cache, update, write_indices=None, *, mode="linear", axis=-2):
+    axis = axis_of(axis, past_cache.shape.rank)
+    length, size = tf.shape(update)[axis], tf.shape(past_cache)[axis]
+    batch = tf.shape(past_cache)[0]
+    start = tf.zeros(batch, tf.int32) if write_indices is None else tf.cast(write_indices, tf.int32)
+    position = start[:, None] + tf.range(length)[None, :]
+    position = tf.math.floormod(position, size) if mode == "circular" else position
+    rank = past_cache.shape.rank
+    shape = [batch if i == 0 else length if i == axis else 1 for i in range(rank)]
+    position = tf.broadcast_to(tf.reshape(position, shape), tf.shape(update))
+    return tf.tensor_scatter_nd_update(past_cache, _coordinates(position, axis), update)
+
+
+@op("Expand", since=8, host=("shape",))
+def expand(input, shape):
+    wanted = vector(shape)
+    if isinstance(wanted, list) and input.shape.is_fully_defined():
+        rank = max(len(wanted), input.shape.rank)
+        own = [1] * (rank - input.shape.rank) + list(input.shape)
+        wanted = [1] * (rank - len(wanted)) + wanted
+        target = [a if b in (1, -1) else b for a, b in zip(own, wanted, strict=True)]
+        return tf.broadcast_to(input, target)
+    wanted = tf.cast(wanted, tf.int64)
+    result = tf.broadcast_to(input, tf.broadcast_dynamic_shape(tf.shape(input, tf.int64), wanted))
+    if isinstance(shape, tuple):
+        result.set_shape(_broadcast_static(input.shape, shape))
+    return result
+
+
+def _broadcast_static(own, wanted):
+    rank = max(own.rank, len(wanted))
+    own = [1] * (rank - own.rank) + list(own)
+    wanted = [1] * (rank - len(wanted)) + [w if isinstance(w, int) else None for w in wanted]
+    return [_broadcast_dim(a, b) for a, b in zip(own, wanted, strict=True)]
+
+
+def _broadcast_dim(a, b):
+    """Return what two sizes broadcast to, ``None`` where that is open."""
+    if a == 1 or b == 1:
+        return b if a == 1 else a
+    return a if b is None else b
+
+
+@op("Tile", since=6, host=("repeats",))
+def tile(input, repeats):
+    return tf.tile(input, vector(repeats)) if input.shape.rank else input
+
+
+@op("Where", since=9)
+def where(condition, X, Y):
+    return tf.where(condition, X, Y)
+
+
+@op("Cast", since=6)
+def cast(input, *, to, saturate=1, round_mode="up"):
+    return cast_to(input, to)
+
+
+@op("CastLike", since=15)
+def cast_like(input, target_type, *, saturate=1, round_mode="up"):
+    return cast_to(input, to_onnx(target_type.dtype))
+
+
+def cast_to(x, to):
+    """Cast to an ONNX element type."""
+    if is_carried(to):
+        raise NotImplementedError(f"Cast to ONNX element type {to}")
+    dtype = to_framework(to)
+    if to == STRING:
+        return x if x.dtype == tf.string else tf.strings.as_string(x, shortest=x.dtype.is_floating)
+    if x.dtype == tf.string:
+        wide = tf.strings.to_number(x, tf.float64 if dtype.is_floating else tf.int64)
+        return tf.cast(wide, dtype)
+    if x.dtype.is_floating and dtype in (tf.int8, tf.uint8, tf.int16, tf.uint16, tf.uint32):
+        return tf.cast(tf.cast(x, tf.int64), dtype)  # wraps; a direct cast saturates
+    return tf.cast(x, dtype)
+
+
+@op("NonZero", since=9)
+def non_zero(X):
+    X = X if X.shape.rank else tf.reshape(X, (1,))
+    return tf.transpose(tf.where(tf.not_equal(X, tf.zeros((), X.dtype))))
+
+
+@op("OneHot", since=9, host=("depth",))
+def one_hot(indices, depth, values, *, axis=-1):
+    depth = depth[0] if isinstance(depth, tuple) else depth
+    depth = tf.cast(depth, tf.int64)
+    indices = tf.cast(indices, tf.int64)
+    indices = tf.where(indices < 0, indices + depth, indices)
+    hot = tf.one_hot(indices, tf.cast(depth, tf.int32), True, False, axis, tf.bool)
+    return tf.where(hot, values[1], values[0])
+
+
+@op("Trilu", since=14, host=("k",))
+def trilu(input, k=0, *, upper=1):
+    k = k[0] if isinstance(k, tuple) else k
+    rows, columns = dims(input)[-2:]
+    rows, columns = tf.range(tf.cast(rows, tf.int64)), tf.range(tf.cast(columns, tf.int64))
+    offset = columns[None, :] - rows[:, None]
+    k = tf.cast(k or 0, tf.int64) if not isinstance(k, tf.Tensor) else k
+    return tf.where(offset >= k if upper else offset <= k, input, tf.zeros_like(input))
+
+
+@op("DepthToSpace", since=1)
+def depth_to_space(input, *, blocksize, mode="DCR"):
+    n, c, h, w = dims(input)
+    b = blocksize
+    shape = [n, b, b, c // b**2, h, w] if mode == "DCR" else [n, c // b**2, b, b, h, w]
+    order = [0, 3, 4, 1, 5, 2] if mode == "DCR" else [0, 1, 4, 2, 5, 3]
+    blocks = tf.transpose(tf.reshape(input, vector(shape)), order)
+    return tf.reshape(blocks, vector([n, c // b**2, h * b, w * b]))
+
+
+@op("SpaceToDepth", since=1)
+def space_to_depth(input, *, blocksize):
+    n, c, h, w = dims(input)
+    b = blocksize
+    blocks = tf.reshape(input, vector([n, c, h // b, b, w // b, b]))
+    blocks = tf.transpose(blocks, [0, 3, 5, 1, 2, 4])
+    return tf.reshape(blocks, vector([n, c * b * b, h // b, w // b]))
+
+
+@op("ReverseSequence", since=10)
+def reverse_sequence(input, sequence_lens, *, batch_axis=1, time_axis=0):
+    return tf.reverse_sequence(input, sequence_lens, time_axis, batch_axis)
+
+
+@op("Unique", since=11)
+def unique(X, *, axis=None, sorted=1):
+    work = tf.reshape(X, [-1]) if axis is None else X
+    kept, inverse = tf.raw_ops.UniqueV2(x=work, axis=[axis or 0], out_idx=tf.int64)
+    count = tf.shape(kept, tf.int64)[axis or 0]
+    steps = tf.range(tf.size(inverse, tf.int64))
+    first = tf.math.unsorted_segment_min(steps, inverse, count)
+    counts = tf.math.unsorted_segment_sum(tf.ones_like(steps), inverse, count)
+    if sorted:
+        order = _row_order(kept, axis or 0)
+        kept, first, counts = tf.gather(kept, order, axis=axis or 0), tf.gather(first, order), tf.gather(counts, order)
+        inverse = tf.gather(tf.argsort(order, stable=True), inverse)
+    return kept, first, tf.cast(inverse, tf.int64), counts
+
+
+def _row_order(x, axis):
+    """Return the order that sorts slices along ``axis`` lexicographically."""
+    rows = tf.reshape(tf.experimental.numpy.moveaxis(x, axis, 0), [tf.shape(x)[axis], -1])
+    order = tf.range(tf.shape(rows)[0])
+    width = rows.shape[1]
+    if width is None:
+        raise NotImplementedError("Unique with axis of a tensor of open shape")
+    for column in reversed(range(width)):
+        order = tf.gather(order, tf.argsort(tf.gather(rows[:, column], order), stable=True))
+    return order
+
+
+@op("Compress", since=9)
+def compress(input, condition, *, axis=None):
+    work = tf.reshape(input, [-1]) if axis is None else input
+    chosen = tf.where(condition)[:, 0]
+    return tf.gather(work, chosen, axis=axis or 0)
+
+
+@op("Pad", since=2)
+def pad_2(data, *, pads, mode="constant", value=0.0):
+    return pad_11(data, pads, tf.cast(value, data.dtype), mode=mode)
+
+
+@op("Pad", since=11, host=("pads", "axes"))
+def pad_11(data, pads, constant_value=None, axes=None, *, mode="constant"):
+    rank = data.shape.rank
+    if isinstance(pads, tf.Tensor):
+        pads = tf.unstack(pads, 2 * (rank if axes is None else len(axes)))
+    count = len(pads) // 2
+    axes = range(count) if axes is None else [axis_of(axis, rank) for axis in axes]
+    begins, ends = dict(zip(axes, pads[:count])), dict(zip(axes, pads[count:]))
+    static = all(isinstance(p, int) for p in pads)
+    for axis in begins:
+        if static and min(begins[axis], ends[axis]) < 0:
+            size = dims(data)[axis]
+            low, high = max(-begins[axis], 0), max(-ends[axis], 0)
+            data = _narrow(data, axis, low, size - low - high)
+            begins[axis], ends[axis] = max(begins[axis], 0), max(ends[axis], 0)
+    if mode == "constant":
+        amounts = [[begins.get(axis, 0), ends.get(axis, 0)] for axis in range(rank)]
+        if not static:
+            amounts = tf.stack([tf.stack([tf.cast(v, tf.int64) for v in row]) for row in amounts])
+        fill = 0 if constant_value is None else tf.reshape(constant_value, ())
+        if data.dtype == tf.bool:
+            padded = tf.pad(tf.cast(data, tf.uint8), amounts, constant_values=tf.cast(fill, tf.uint8))
+            return tf.cast(padded, tf.bool)
+        return tf.pad(data, amounts, constant_values=tf.cast(fill, data.dtype))
+    for axis in begins:
+        data = _pad_axis(data, axis, begins[axis], ends[axis], mode)
+    return data
+
+
+def _pad_axis(data, axis, begin, end, mode):
+    size = tf.cast(dims(data)[axis], tf.int64)
+    begin, end = tf.cast(begin, tf.int64), tf.cast(end, tf.int64)
+    steps = tf.range(-begin, size + end)
+    if mode == "edge":
+        steps = tf.clip_by_value(steps, 0, size - 1)
+    elif mode == "wrap":
+        steps = tf.math.floormod(steps, size)
+    else:
+        period = tf.maximum(2 * (size - 1), 1)
+        steps = tf.math.floormod(steps, period)
+        steps = tf.where(steps >= size, period - steps, steps)
+    return tf.gather(data, steps, axis=axis)
+
+
+@op("CenterCropPad", since=18, host=("shape",))
+def center_crop_pad(input_data, shape, *, axes=None):
+    rank = input_data.shape.rank
+    axes = range(rank) if axes is None else axes
+    shape = tf.unstack(shape, len(axes)) if isinstance(shape, tf.Tensor) else shape
+    for axis, wanted in zip(axes, shape, strict=True):
+        axis = axis_of(axis, rank)
+        size, wanted = tf.cast(dims(input_data)[axis], tf.int64), tf.cast(wanted, tf.int64)
+        cut, add = tf.maximum(size - wanted, 0), tf.maximum(wanted - size, 0)
+        input_data = _narrow(input_data, axis, cut // 2, tf.minimum(size, wanted))
+        amounts = [[0, 0] for _ in range(rank)]
+        amounts[axis] = [add // 2, add - add // 2]
+        input_data = tf.pad(input_data, tf.stack([tf.cast(row, tf.int64) for row in amounts]))
+    return input_data
