@@ -1,0 +1,229 @@
+"""From whatever the user has to one `ConcreteFunction` with named inputs and outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from converter.errors import InputSpecError, TraceError, UsageError
+from converter.formats import Source
+from converter.signature import Signature, TensorSpec
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A concrete function and the source's names around it.
+
+    Attributes:
+        function: the function; its inputs are in the order of ``inputs``.
+        inputs: one spec per input, dynamic dimensions as words.
+        output_names: one per flat output.
+        weight_names: the source's name of each variable, by the identity of its handle.
+    """
+
+    function: Any
+    inputs: tuple[TensorSpec, ...]
+    output_names: tuple[str, ...]
+    weight_names: dict[int, str]
+
+
+def concrete(source: Source, signature: Signature | None, *, training: bool = False) -> Traced:
+    """Trace a live Keras model, `tf.Module`, `tf.function` or loaded SavedModel.
+
+    Raises:
+        UsageError: the model does not say what its inputs are, and nobody else did.
+        InputSpecError: the declared inputs do not fit.
+    """
+    model = source.model
+    if hasattr(model, "signatures") and not _is_keras(model) and "serving_default" in (
+        model.signatures if not callable(model.signatures) else {}
+    ):
+        return _from_signature(model, model.signatures["serving_default"], signature)
+    if _is_keras(model):
+        return _from_keras(model, signature, training)
+    return _from_function(model, signature)
+
+
+def _is_keras(model: Any) -> bool:
+    import keras
+
+    return isinstance(model, keras.Layer)
+
+
+def _from_keras(model: Any, signature: Signature | None, training: bool) -> Traced:
+    if not model.built and signature is None:
+        raise UsageError(
+            f"the Keras model {model.name!r} is not built, so its inputs have no shape",
+            hint='Describe them with --input "name:dtype[dims]", or call it once on data.',
+        )
+    own = _keras_inputs(model)
+    inputs = _declared(own, signature)
+    structure = _input_structure(model) if own else None
+    count = len(inputs)
+
+    def call(*tensors: Any) -> Any:
+        packed = tf.nest.pack_sequence_as(structure, tensors) if own else (
+            tensors[0] if count == 1 else list(tensors)
+        )
+        return model(packed, training=training)
+
+    function = tf.function(call, autograph=False).get_concrete_function(*map(tensor_spec, inputs))
+    names = _keras_output_names(model) or output_names(function.structured_outputs)
+    weights = {}
+    for variable in model.variables:
+        value = variable.value if not callable(variable.value) else variable
+        weights[id(value.handle)] = getattr(variable, "path", None) or variable.name
+    return Traced(function, inputs, names, weights)
+
+
+def _keras_inputs(model: Any) -> tuple[TensorSpec, ...]:
+    try:
+        tensors = tf.nest.flatten(model.inputs)
+    except (AttributeError, ValueError):  # a subclassed model has no symbolic inputs
+        return ()
+    return tuple(
+        TensorSpec(tensor.name, tf.as_dtype(tensor.dtype).name, _words(tensor.name, tensor.shape))
+        for tensor in tensors or ()
+    )
+
+
+def _words(name: str, shape: Any) -> tuple[int | str, ...]:
+    """Name open dimensions: ``batch`` first, ``<input>_dim_<axis>`` elsewhere."""
+    return tuple(
+        int(size) if size is not None else "batch" if axis == 0 else f"{name}_dim_{axis}"
+        for axis, size in enumerate(shape)
+    )
+
+
+def _input_structure(model: Any) -> Any:
+    """Return the model's inputs as it takes them: a tensor, a list or a dict."""
+    structure = getattr(model, "_inputs_struct", None)
+    if structure is None:
+        structure = model.inputs
+    leaves = tf.nest.flatten(structure)
+    return leaves[0] if len(leaves) == 1 and isinstance(structure, list) else structure
+
+
+def _keras_output_names(model: Any) -> tuple[str, ...] | None:
+    structure = getattr(model, "_outputs_struct", None)
+    if isinstance(structure, dict):
+        return output_names(structure)
+    names = getattr(model, "output_names", None)
+    return tuple(names) if names and structure is not None else None
+
+
+def _declared(own: tuple[TensorSpec, ...], signature: Signature | None) -> tuple[TensorSpec, ...]:
+    """Put what the user declared in place of what the model says, by name or by position."""
+    if signature is None or not signature.inputs:
+        return own
+    if not own:
+        return signature.inputs
+    by_name = {spec.name: spec for spec in signature.inputs}
+    unknown = set(by_name) - {spec.name for spec in own}
+    if unknown and len(own) == 1 and len(by_name) == 1:  # one input needs no name
+        by_name = {own[0].name: next(iter(by_name.values()))}
+    elif unknown:
+        raise InputSpecError(
+            f"the model has no input called {sorted(unknown)[0]!r}",
+            hint=f"Its inputs are: {', '.join(spec.name for spec in own)}.",
+        )
+    result = []
+    for spec in own:
+        wish = by_name.get(spec.name, spec)
+        shape = spec.shape if wish.shape is None else wish.shape
+        fits = spec.shape is None or (
+            len(spec.shape) == len(shape or ())
+            and all(a == b or isinstance(a, str) for a, b in zip(spec.shape, shape or (), strict=False))
+        )
+        if not fits:
+            raise InputSpecError(f"input {spec.name!r} is declared as {wish}, the model has {spec}")
+        result.append(TensorSpec(spec.name, spec.dtype, shape))
+    return tuple(result)
+
+
+def tensor_spec(spec: TensorSpec) -> tf.TensorSpec:
+    """Return what TensorFlow calls this input."""
+    dims = None
+    if spec.shape is not None:
+        dims = [dim if isinstance(dim, int) else None for dim in spec.shape]
+    return tf.TensorSpec(dims, tf.as_dtype(spec.dtype), spec.name)
+
+
+def output_names(structure: Any) -> tuple[str, ...]:
+    """Name the leaves of an output structure: keys, or ``output``, ``output_0``, ..."""
+    if structure is None:
+        raise TraceError("the function returns nothing", hint="Return the tensors to be converted.")
+    paths = [path for path, _ in _leaves(structure, ())]
+    single = len(paths) == 1
+    names = []
+    for index, path in enumerate(paths):
+        keys = [str(key) for key in path if not isinstance(key, int)]
+        digits = [str(key) for key in path if isinstance(key, int)]
+        names.append("_".join(keys + digits) if keys else "output" if single else f"output_{index}")
+    return tuple(names)
+
+
+def _leaves(structure: Any, path: tuple) -> Any:
+    if isinstance(structure, dict):
+        for key in sorted(structure):  # the order of tf.nest
+            yield from _leaves(structure[key], (*path, key))
+    elif isinstance(structure, list | tuple):
+        for index, item in enumerate(structure):
+            yield from _leaves(item, (*path, index))
+    elif structure is not None:
+        yield path, structure
+
+
+def _from_signature(model: Any, function: Any, signature: Signature | None) -> Traced:
+    keywords = function.structured_input_signature[1]
+    own = tuple(
+        TensorSpec(name, spec.dtype.name, _words(name, spec.shape) if spec.shape.rank is not None else None)
+        for name, spec in keywords.items()
+    )
+    inputs = _declared(own, signature)
+    order = [spec.name for spec in inputs]
+    keys = sorted(function.structured_outputs)
+
+    def call(*tensors: Any) -> Any:
+        return function(**dict(zip(order, tensors, strict=True)))
+
+    traced = tf.function(call, autograph=False).get_concrete_function(*map(tensor_spec, inputs))
+    return Traced(traced, inputs, tuple(keys), _named_variables(model))
+
+
+def _from_function(model: Any, signature: Signature | None) -> Traced:
+    function = model if hasattr(model, "get_concrete_function") else tf.function(model.__call__)
+    given = getattr(function, "input_signature", None)
+    if given is None and hasattr(model, "signature") and signature is None:
+        signature = model.signature  # one of our own results
+    if signature is not None and signature.inputs:
+        inputs = signature.inputs
+        traced = tf.function(lambda *t: function(*t), autograph=False).get_concrete_function(
+            *map(tensor_spec, inputs)
+        )
+        named = getattr(getattr(model, "signature", None), "outputs", ())
+        names = tuple(s.name for s in named) or output_names(traced.structured_outputs)
+        return Traced(traced, inputs, names, _named_variables(model))
+    if given is None:
+        raise UsageError(
+            "the TensorFlow function does not say what its inputs look like",
+            hint='Describe them with --input "name:dtype[dims]", or give it an input_signature.',
+        )
+    specs = tf.nest.flatten(given)
+    inputs = tuple(
+        TensorSpec(
+            spec.name or f"input_{i}", spec.dtype.name, _words(spec.name or f"input_{i}", spec.shape)
+        )
+        for i, spec in enumerate(specs)
+    )
+    traced = function.get_concrete_function()
+    return Traced(traced, inputs, output_names(traced.structured_outputs), _named_variables(model))
+
+
+def _named_variables(model: Any) -> dict[int, str]:
+    if hasattr(model, "named_variables"):
+        return {id(v.handle): name for name, v in model.named_variables().items()}
+    variables = getattr(model, "variables", ())
+    return {id(v.handle): v.name.split(":")[0] for v in variables}
