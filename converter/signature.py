@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from converter.errors import InputSpecError
 
@@ -32,6 +33,8 @@ class TensorSpec:
             ``target = source.transpose(permutation)``.
         carried_as: the wider dtype that carries this tensor in the target where the
             framework lacks ``dtype``.
+        bounds: smallest and largest value that the model accepts, both included, where known
+            (an index into a table, for instance).
     """
 
     name: str
@@ -40,6 +43,7 @@ class TensorSpec:
     layout: str | None = None
     permutation: tuple[int, ...] | None = None
     carried_as: str | None = None
+    bounds: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         if self.shape is None:
@@ -71,6 +75,23 @@ class Signature:
         """Return the output called ``name``; `KeyError` when there is none."""
         return next_named(self.outputs, name)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data that `from_json` reads back."""
+        return {
+            "inputs": [_without_nothing(spec) for spec in self.inputs],
+            "outputs": [_without_nothing(spec) for spec in self.outputs],
+            "dims": {name: [dim.minimum, dim.maximum] for name, dim in self.dims.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Signature:
+        """Read what `to_json` wrote."""
+        return cls(
+            tuple(map(_spec_from_json, data["inputs"])),
+            tuple(map(_spec_from_json, data["outputs"])),
+            {name: DimRange(*ends) for name, ends in data.get("dims", {}).items()},
+        )
+
     def dynamic_dims(self) -> tuple[str, ...]:
         """Names of the dynamic dimensions of the inputs, in order of appearance."""
         names: dict[str, None] = {}
@@ -79,6 +100,15 @@ class Signature:
                 if isinstance(dim, str):
                     names[dim] = None
         return tuple(names)
+
+
+def _without_nothing(spec: TensorSpec) -> dict[str, Any]:
+    return {key: value for key, value in asdict(spec).items() if value is not None}
+
+
+def _spec_from_json(data: Mapping[str, Any]) -> TensorSpec:
+    listed = ("shape", "permutation", "bounds")
+    return TensorSpec(**{k: tuple(v) if k in listed else v for k, v in data.items()})
 
 
 def next_named(specs: Iterable[TensorSpec], name: str) -> TensorSpec:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from converter.record import Record
 from converter.signature import Signature
 
 __all__ = ["Source"]
@@ -21,6 +22,7 @@ class Source:
         model: the live object (``None`` until a lazy format is loaded).
         path: where it came from, if from a file.
         signature: what the file itself says of its inputs and outputs, if anything.
+        record: what Equiport wrote beside it, if Equiport made it.
     """
 
     framework: str
@@ -28,3 +30,4 @@ class Source:
     model: Any
     path: Path | None = None
     signature: Signature | None = None
+    record: Record | None = None

@@ -27,6 +27,7 @@ def build(model: ir.Model, *, purpose: str = "inference") -> ConvertedModule:
     """
     from converter.graph.shapes import infer_shapes
     from converter.graph.signatures import signature_of
+    from converter.graph.weights import fold_transposes
     from converter.rebuild.interpreter import write
     from converter.rebuild.prepare import prepare
     from converter.rebuild.tensorflow.module import (
@@ -37,7 +38,7 @@ def build(model: ir.Model, *, purpose: str = "inference") -> ConvertedModule:
 
     registry = load_handlers()
     copy = infer_shapes(model.clone())
-    copy = infer_shapes(prepare(copy, registry))
+    copy = infer_shapes(fold_transposes(prepare(copy, registry)))
     program = write(
         copy,
         registry,

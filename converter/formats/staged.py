@@ -1,0 +1,69 @@
+"""Write an artifact beside its place, and move it there in one rename when it is whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from converter.errors import OutputError
+
+
+def refuse_existing(path: Path) -> None:
+    """Refuse to overwrite, before any work is done.
+
+    Raises:
+        OutputError: ``path`` exists, or the folder that it would be in cannot be written.
+    """
+    if path.exists() or path.is_symlink():
+        raise OutputError(
+            f"the output {path} exists already",
+            hint="Choose another path with -o, or remove it first.",
+        )
+    folder = path.absolute().parent
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not existing.is_dir():
+        raise OutputError(f"{existing} is a file, so {path} cannot be written")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"the folder {existing} cannot be written", hint="Choose another path with -o."
+        )
+
+
+@contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """Give a temporary sibling of ``path`` to write to; nothing of it is left if anything fails.
+
+    The caller calls `publish` with the sibling when the artifact is whole and verified.
+
+    Raises:
+        OutputError: the folder cannot be made or written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise OutputError(
+            f"the folder {path.parent} cannot be written: {error.strerror}",
+            hint="Choose another path with -o.",
+        ) from error
+    try:
+        yield holder / path.name
+    finally:
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Move a finished artifact into its place.
+
+    Raises:
+        OutputError: something has come to lie there in the meantime, or the rename fails.
+    """
+    refuse_existing(path)
+    try:
+        temporary.rename(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
