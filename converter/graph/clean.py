@@ -12,7 +12,11 @@ from onnx_ir.passes.common import (
 
 
 def clean(model: ir.Model) -> ir.Model:
-    """Inline functions, drop identities, dead nodes and repeated sub-expressions; in place."""
+    """Inline functions, drop identities, dead nodes and repeated sub-expressions; in place.
+
+    Weights that nothing reads stay: the target has the source's names, all of them.
+    """
+    weights = weights_of(model)
     for step in (
         InlinePass(),
         RemoveUnusedNodesPass(),
@@ -21,4 +25,17 @@ def clean(model: ir.Model) -> ir.Model:
         RemoveUnusedNodesPass(),
     ):
         step(model)
+    constants = [v for v in model.graph.initializers.values() if v not in set(weights)]
+    model.graph.initializers.clear()
+    for value in (*weights, *constants):
+        model.graph.register_initializer(value)
     return model
+
+
+def weights_of(model: ir.Model) -> list[ir.Value]:
+    """Return the initializers that are parameters or buffers of the source, in order."""
+    return [
+        value
+        for value in model.graph.initializers.values()
+        if "equiport.role" in value.metadata_props
+    ]

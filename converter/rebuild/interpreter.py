@@ -46,7 +46,7 @@ class Program:
         modules: the names that the text uses, to the names of the Python modules they stand for.
         constants: tensors that are no weights of the source, by the name the text calls them.
         values: attribute values that have no literal, by the name the text calls them.
-        weights: the source's parameters and buffers, by their full names.
+        weights: the source's parameters and buffers, by their full names, in the source's order.
         origins: line number to origin.
         inputs: names of the inputs, in order.
         outputs: names of the outputs, in order.
@@ -150,12 +150,13 @@ class _Writer:
 
     def program(self) -> Program:
         graph = self.model.graph
+        named = {_weight_name(v): v for v in graph.initializers.values() if _role(v)}
         return Program(
             source="\n".join(self.lines) + "\n",
             modules=self.modules,
             constants=self.constants,
             values=self.values,
-            weights=self.weights,
+            weights=named | self.weights,
             origins=self.origins,
             inputs=tuple(v.name or "" for v in self.real_inputs()),
             outputs=tuple(v.name or "" for v in graph.outputs),
@@ -298,7 +299,7 @@ class _Writer:
     def stored(self, value: ir.Value, tensor: ir.TensorProtocol) -> str:
         """Return the expression for a weight or a constant that the module holds."""
         if _role(value):
-            name = value.metadata_props.get("equiport.name") or value.name or ""
+            name = _weight_name(value)
             self.weights[name] = value
             return self.weight(name)
         if value not in self.constant_names:
@@ -516,6 +517,10 @@ def _product(dims: tuple) -> Any:
 
 def _role(value: ir.Value) -> str | None:
     return value.metadata_props.get("equiport.role")
+
+
+def _weight_name(value: ir.Value) -> str:
+    return value.metadata_props.get("equiport.name") or value.name or ""
 
 
 def _constant_tensor(value: ir.Value) -> ir.TensorProtocol | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -124,17 +125,25 @@ def assemble(program: Program, signature: Signature) -> ConvertedModule:
 
 
 def _place(root: nn.Module, name: str, value: ir.Value) -> None:
-    *path, leaf = name.split(".")
-    owner = root
-    for part in path:
-        if part not in owner._modules:
-            owner.add_module(part, nn.Module())
-        owner = owner._modules[part]  # type: ignore[assignment]
     tensor = live_tensor(value.const_value)
     if value.metadata_props["equiport.role"] == "parameter":
-        owner.register_parameter(leaf, nn.Parameter(tensor, tensor.is_floating_point()))
-    else:
-        owner.register_buffer(leaf, tensor)
+        tensor = nn.Parameter(tensor, tensor.is_floating_point())
+    for known_as in (name, *json.loads(value.metadata_props.get("equiport.aliases", "[]"))):
+        owner, leaf = _owner(root, known_as)
+        if isinstance(tensor, nn.Parameter):
+            owner.register_parameter(leaf, tensor)
+        else:
+            owner.register_buffer(leaf, tensor)
+
+
+def _owner(root: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """Return the submodule that holds the weight called ``name``, made where needed, and its leaf."""
+    *path, leaf = name.split(".")
+    for part in path:
+        if part not in root._modules:
+            root.add_module(part, nn.Module())
+        root = root._modules[part]  # type: ignore[assignment]
+    return root, leaf
 
 
 def _place_constant(owner: nn.Module, name: str, tensor: ir.TensorProtocol) -> None:

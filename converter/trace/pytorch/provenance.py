@@ -18,7 +18,9 @@ def record_provenance(model: ir.Model, *, keep_paths: bool) -> None:
         properties = node.metadata_props
         scopes = _listed(properties.get("pkg.torch.onnx.name_scopes"))
         classes = _listed(properties.get("pkg.torch.onnx.class_hierarchy"))
-        line = source_line(properties.get("pkg.torch.onnx.stack_trace", ""), keep_paths)
+        own = _NO_MODULE not in properties.get("pkg.torch.onnx.name_scopes", "")
+        trace = properties.get("pkg.torch.onnx.stack_trace", "") if own else ""
+        line = source_line(trace, keep_paths)
         for key in [key for key in properties if key.startswith(_PREFIX) or key == "namespace"]:
             del properties[key]
         if len(scopes) > 1 and scopes[-2]:
@@ -35,8 +37,13 @@ def record_provenance(model: ir.Model, *, keep_paths: bool) -> None:
             del value.metadata_props[key]
 
 
+_NO_MODULE = "_empty_nn_module_stack"
+"""What `torch.export` says of nodes that it added itself."""
+
+
 def _listed(text: str | None) -> list[str]:
-    return ast.literal_eval(text) if text else []
+    items = ast.literal_eval(text) if text else []
+    return [item for item in items if not item.startswith(_NO_MODULE)]
 
 
 def source_line(stack_trace: str, keep_paths: bool) -> str:

@@ -20,6 +20,7 @@ from converter.trace.pytorch import attention
 from converter.trace.pytorch.examples import Example, example_sizes, from_signature, make
 from converter.trace.pytorch.provenance import record_provenance
 from converter.trace.pytorch.recurrent import translations, whole_layers
+from converter.trace.pytorch.weights import bind_weights
 
 OPSET = 23
 """The newest opset that `torch.onnx` has translations for."""
@@ -69,7 +70,7 @@ def trace(
             raise as_trace_error(error) from error
     assert onnx_program is not None
     model = onnx_program.model
-    assign_roles(model, program)
+    bind_weights(model, program)
     name_inputs(model, names, signature)
     name_outputs(model, output_names(program))
     record_provenance(model, keep_paths=keep_paths)
@@ -160,19 +161,6 @@ def from_torchscript(
         return torch.export.export(fixed, tuple(tensors), dynamic_shapes=shapes, strict=False)
     except Exception as error:
         raise as_trace_error(error) from error
-
-
-def assign_roles(model: ir.Model, program: torch.export.ExportedProgram) -> None:
-    """Say of each initializer whether it is a parameter, a buffer or a plain constant."""
-    parameters = program.named_parameters()
-    trainable = {name for name, parameter in parameters if parameter.requires_grad}
-    signature = program.graph_signature
-    saved = {*signature.parameters, *signature.buffers} - set(signature.non_persistent_buffers)
-    for name, value in model.graph.initializers.items():
-        if name in trainable:
-            value.metadata_props["equiport.role"] = "parameter"
-        elif name in saved:
-            value.metadata_props["equiport.role"] = "buffer"
 
 
 def name_inputs(model: ir.Model, names: tuple[str, ...], signature: Signature | None) -> None:

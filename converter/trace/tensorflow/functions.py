@@ -20,13 +20,13 @@ class Traced:
         function: the function; its inputs are in the order of ``inputs``.
         inputs: one spec per input, dynamic dimensions as words.
         output_names: one per flat output.
-        weight_names: the source's name of each variable, by the identity of its handle.
+        variables: the source's variables by its own names for them, in its order.
     """
 
     function: Any
     inputs: tuple[TensorSpec, ...]
     output_names: tuple[str, ...]
-    weight_names: dict[int, str]
+    variables: dict[str, Any]
 
 
 def concrete(source: Source, signature: Signature | None, *, training: bool = False) -> Traced:
@@ -71,11 +71,16 @@ def _from_keras(model: Any, signature: Signature | None, training: bool) -> Trac
 
     function = tf.function(call, autograph=False).get_concrete_function(*map(tensor_spec, inputs))
     names = _keras_output_names(model) or output_names(function.structured_outputs)
-    weights = {}
-    for variable in model.variables:
+    return Traced(function, inputs, names, _keras_variables(model))
+
+
+def _keras_variables(model: Any) -> dict[str, Any]:
+    """Return the weights by their paths; states of random generators are none."""
+    pairs = []
+    for variable in model.weights:
         value = variable.value if not callable(variable.value) else variable
-        weights[id(value.handle)] = getattr(variable, "path", None) or variable.name
-    return Traced(function, inputs, names, weights)
+        pairs.append((getattr(variable, "path", None) or variable.name, value))
+    return _unique(pairs)
 
 
 def _keras_inputs(model: Any) -> tuple[TensorSpec, ...]:
@@ -222,8 +227,21 @@ def _from_function(model: Any, signature: Signature | None) -> Traced:
     return Traced(traced, inputs, output_names(traced.structured_outputs), _named_variables(model))
 
 
-def _named_variables(model: Any) -> dict[int, str]:
+def _named_variables(model: Any) -> dict[str, Any]:
     if hasattr(model, "named_variables"):
-        return {id(v.handle): name for name, v in model.named_variables().items()}
-    variables = getattr(model, "variables", ())
-    return {id(v.handle): v.name.split(":")[0] for v in variables}
+        return dict(model.named_variables())
+    states = "seed_generator_state"  # what Keras exports beside the weights
+    pairs = [(v.name.split(":")[0], v) for v in getattr(model, "variables", ())]
+    return _unique([(name, v) for name, v in pairs if not name.endswith(states)])
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Number the names that several variables share."""
+    named: dict[str, Any] = {}
+    for name, variable in pairs:
+        count, unique = 1, name
+        while unique in named:
+            count += 1
+            unique = f"{name}_{count}"
+        named[unique] = variable
+    return named

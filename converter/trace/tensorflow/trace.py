@@ -219,28 +219,41 @@ def refuse_untranslated(model: ir.Model, unmapped: set[str]) -> None:
 
 
 def bind_weights(model: ir.Model, frozen: Frozen, traced: Traced) -> None:
-    """Turn the placeholders back into initializers under the source's names."""
+    """Turn the placeholders back into initializers under the source's names.
+
+    Weights that the graph does not read become initializers too: the target has them all.
+    """
     graph = model.graph
-    taken: set[str] = set()
+    by_name = {value.name: value for value in graph.inputs}
+    read = {}
     for placeholder, variable in frozen.weights.items():
-        value = next((v for v in graph.inputs if v.name == f"{placeholder}:0"), None)
-        if value is None:
-            continue  # the graph does not use it
-        graph.inputs.remove(value)
-        if not value.uses():
+        value = by_name.get(f"{placeholder}:0")
+        if value is not None:
+            graph.inputs.remove(value)
+            read[id(variable.handle)] = (variable, value)
+    weights = dict(traced.variables)
+    known = {id(variable.handle) for variable in weights.values()}
+    for handle, (variable, _) in read.items():
+        if handle not in known:  # captured from outside of the model
+            weights[fresh_name(variable.name.split(":")[0], weights)] = variable
+    for name, variable in weights.items():
+        if variable.dtype in (tf.resource, tf.string):
             continue
-        name = base = traced.weight_names.get(id(variable.handle)) or variable.name.split(":")[0]
-        count = 1
-        while name in taken:
-            count += 1
-            name = f"{base}_{count}"
-        taken.add(name)
-        value.name = name
-        value.const_value = lazy(variable, name)
-        value.shape, value.type = value.const_value.shape, ir.TensorType(value.const_value.dtype)
-        role = "parameter" if variable.trainable else "buffer"
-        value.metadata_props["equiport.role"] = role
+        held = lazy(variable, name)
+        _, value = read.get(id(variable.handle), (None, ir.Value(name=name)))
+        value.name, value.const_value = name, held
+        value.shape, value.type = held.shape, ir.TensorType(held.dtype)
+        value.metadata_props["equiport.role"] = "parameter" if variable.trainable else "buffer"
         graph.register_initializer(value)
+
+
+def fresh_name(wish: str, taken: Any) -> str:
+    """Return ``wish``, numbered if it is taken."""
+    name, count = wish, 1
+    while name in taken:
+        count += 1
+        name = f"{wish}_{count}"
+    return name
 
 
 def lazy(variable: Any, name: str) -> ir.LazyTensor:
