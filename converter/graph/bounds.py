@@ -1,0 +1,161 @@
+"""Which values an integer input may take, read off what the graph does with it.
+
+An index must lie inside the table that it reads; a mask is 0 or 1. Random inputs that ignore this
+make a right model crash, or compare two frameworks on what neither defines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass
+
+from converter.signature import Signature
+
+Bounds = tuple[int, int]
+
+_PASS_THROUGH = {
+    "Cast": 0, "CastLike": 0, "Clip": 0, "Expand": 0, "Flatten": 0, "Gather": 0,
+    "GatherElements": 0, "GatherND": 0, "Identity": 0, "Pad": 0, "Reshape": 0,
+    "ReverseSequence": 0, "Slice": 0, "Split": 0, "Squeeze": 0, "Tile": 0, "Transpose": 0,
+    "Unsqueeze": 0,
+}  # fmt: skip
+"""Operators whose result holds values of the input at that position, and no others."""
+
+_COMPARISONS = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
+_NO_VALUE = frozenset({"Shape", "Size", "IsNaN"})
+"""Operators that do not care for the values."""
+
+
+@dataclass
+class _Found:
+    """What was seen on the way of one input through the graph."""
+
+    indices: list[Bounds] = field(default_factory=list)
+    mask: bool = False
+    other: bool = False
+
+
+def bounds_of(model: ir.Model) -> dict[str, Bounds]:
+    """Infer the smallest and largest valid value of integer inputs, both included.
+
+    An input that is an index (through casts, reshapes, offsets, ...) gets the size of the table,
+    negative indices excluded; where the table's size is not static, only 0 is certain. An input
+    that is only turned into booleans, compared, or subtracted from a constant is a mask, 0 to 1.
+
+    Returns:
+        Bounds by input name; inputs of which the graph does not tell are left out.
+    """
+    if model.functions:
+        model = model.clone()
+        InlinePass()(model)
+    result = {}
+    for value in model.graph.inputs:
+        is_weight = value.name in model.graph.initializers
+        if is_weight or value.dtype is None or not value.dtype.is_integer():
+            continue
+        found = _Found()
+        _follow(value, 0, found, set())
+        if found.indices:
+            low = max(0, *(low for low, _ in found.indices))
+            result[value.name or ""] = (low, max(low, min(high for _, high in found.indices)))
+        elif found.mask and not found.other:
+            result[value.name or ""] = (0, 1)
+    return result
+
+
+def with_bounds(signature: Signature, model: ir.Model) -> Signature:
+    """Return ``signature`` with the bounds that the graph tells; declared ones stay."""
+    bounds = bounds_of(model)
+    inputs = tuple(
+        replace(spec, bounds=bounds[spec.name]) if spec.bounds is None and spec.name in bounds else spec
+        for spec in signature.inputs
+    )
+    return replace(signature, inputs=inputs)
+
+
+def _follow(value: ir.Value, shift: int, found: _Found, seen: set[tuple[int, int]]) -> None:
+    """Walk to every use of ``value``, which is the input plus ``shift``."""
+    if (id(value), shift) in seen or len(seen) > 10_000:
+        return
+    seen.add((id(value), shift))
+    for node, position in value.uses():
+        if node.domain not in ("", "ai.onnx"):
+            found.other = True
+        elif (size := _table(node, position)) is not None:
+            low, high = -shift, size - 1 - shift
+            if high >= 0:  # below zero: the other branch of a wrapped negative index
+                found.indices.append((low, high))
+        elif node.op_type in _COMPARISONS or _to_bool(node) or _complement(node, position):
+            found.mask = True
+        elif node.op_type in _NO_VALUE:
+            continue
+        else:
+            following = list(_passed_on(node, position, shift))
+            found.other = found.other or not following
+            for result, moved in following:
+                _follow(result, moved, found, seen)
+
+
+def _table(node: ir.Node, position: int) -> int | None:
+    """Return how many values an index at this position may have; ``None`` if it is no index."""
+    name = node.op_type
+    if name == "OneHot" and position == 0:
+        depth = ir.convenience.get_const_tensor(node.inputs[1])
+        return 1 if depth is None else int(depth.numpy().reshape(-1)[0])
+    indexing = ("Gather", "GatherElements", "GatherND", "ScatterElements", "ScatterND")
+    if name not in indexing or position != 1:
+        return None
+    data, indices = node.inputs[0], node.inputs[1]
+    shape = None if data is None else _shape(data)
+    if shape is None:
+        return 1
+    if name.endswith("ND"):
+        first = _integer(node, "batch_dims", 0)
+        depth_of = None if indices is None or indices.shape is None else indices.shape[-1]
+        last = first + depth_of if isinstance(depth_of, int) else len(shape)
+        sizes = shape[first:last]
+    else:
+        sizes = [shape[_integer(node, "axis", 0)]]
+    return min((size if isinstance(size, int) else 1 for size in sizes), default=1)
+
+
+def _shape(value: ir.Value) -> list[int | ir.SymbolicDim] | None:
+    shape = value.shape if value.const_value is None else value.const_value.shape
+    return None if shape is None else list(shape)
+
+
+def _integer(node: ir.Node, name: str, default: int) -> int:
+    attribute = node.attributes.get(name)
+    return default if attribute is None else attribute.as_int()
+
+
+def _to_bool(node: ir.Node) -> bool:
+    return node.op_type == "Cast" and _integer(node, "to", 0) == ir.DataType.BOOL
+
+
+def _complement(node: ir.Node, position: int) -> bool:
+    """Tell whether the node is ``1 - mask``."""
+    return (
+        node.op_type == "Sub"
+        and position == 1
+        and ir.convenience.get_const_tensor(node.inputs[0]) is not None
+    )
+
+
+def _passed_on(node: ir.Node, position: int, shift: int) -> Iterator[tuple[ir.Value, int]]:
+    """Yield the values that hold what arrives at this position, and their shift."""
+    name = node.op_type
+    passes = _PASS_THROUGH.get(name) == position
+    if passes or name == "Concat" or (name == "Where" and position > 0):
+        yield from ((output, shift) for output in node.outputs)
+    elif name == "Add" or (name == "Sub" and position == 0):
+        offset = ir.convenience.get_const_tensor(node.inputs[1 - position])
+        values = None if offset is None else offset.numpy().reshape(-1)
+        if values is not None and values.size == 1:
+            moved = int(values[0]) if name == "Add" else -int(values[0])
+            yield node.outputs[0], shift + moved
+    elif name in ("Loop", "Scan"):
+        yield node.attributes["body"].as_graph().inputs[position], shift
