@@ -6,7 +6,9 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
 from converter.errors import RebuildError, UnsupportedOp, UnsupportedOpsError
+from converter.graph.shapes import infer_shapes
 from converter.rebuild import host
+from converter.rebuild.legacy import modernise
 from converter.rebuild.registry import Registry, schema_versions
 
 DEFAULT_DOMAINS = ("", "ai.onnx")
@@ -21,12 +23,18 @@ def prepare(model: ir.Model, registry: Registry) -> ir.Model:
         UnsupportedOpsError: operators are left that have neither; all of them are listed.
     """
     InlinePass()(model)
+    modernise(model)
     attempted: set[tuple[str, str]] = set()
     while nodes := [node for node in without_handler(model, registry) if _fresh(node, attempted)]:
         expanded = [expand_by_schema(model, node) for node in nodes]
-        attempted |= {(node.domain, node.op_type) for node, done in zip(nodes, expanded) if not done}
+        attempted |= {
+            (node.domain, node.op_type)
+            for node, done in zip(nodes, expanded, strict=True)
+            if not done
+        }
         if any(expanded):
             InlinePass()(model)
+            infer_shapes(model)  # bodies inside bodies depend on types
     if missing := without_handler(model, registry):
         raise UnsupportedOpsError(
             [describe(node, opset_of(model, node.domain)) for node in missing],
@@ -109,11 +117,29 @@ def expand_by_schema(model: ir.Model, node: ir.Node) -> bool:
     model.functions[function.identifier()] = function
     model.graph.opset_imports["equiport.function"] = 1
     node.domain, node.op_type, node.overload = "equiport.function", name, ""
+    for attribute in list(node.attributes.values()):
+        # A body that depends on the node has its subgraphs inside already.
+        if attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS):
+            del node.attributes[attribute.name]
     return True
 
 
 def function_body(node: ir.Node, domain: str, opset: int):
     """Return the operator's `onnx.FunctionProto` for ``opset``, or ``None``."""
+    body = _schema_body(node, domain, opset)
+    if body is not None:
+        _drop_outputs_left_out(body, len(node.outputs))
+    return body
+
+
+def _drop_outputs_left_out(body, count: int) -> None:
+    """Drop outputs past ``count`` that the body does not compute for a node without them."""
+    computed = {name for node in body.node for name in node.output} | set(body.input)
+    while len(body.output) > count and body.output[-1] not in computed:
+        del body.output[-1]
+
+
+def _schema_body(node: ir.Node, domain: str, opset: int):
     import onnx
     import onnx.defs
 
@@ -145,4 +171,5 @@ def _type_proto(value: ir.Value):
 
 def can_stay_on_host(node: ir.Node, opset: int) -> bool:
     """Tell whether a node is one that shape arithmetic is made of."""
-    return plain_domain(node.domain) == "" and host.registry.find("", node.op_type, opset) is not None
+    known = host.registry.find("", node.op_type, opset)
+    return plain_domain(node.domain) == "" and known is not None
