@@ -70,7 +70,9 @@ def with_bounds(signature: Signature, model: ir.Model) -> Signature:
     """Return ``signature`` with the bounds that the graph tells; declared ones stay."""
     bounds = bounds_of(model)
     inputs = tuple(
-        replace(spec, bounds=bounds[spec.name]) if spec.bounds is None and spec.name in bounds else spec
+        replace(spec, bounds=bounds[spec.name])
+        if spec.bounds is None and spec.name in bounds
+        else spec
         for spec in signature.inputs
     )
     return replace(signature, inputs=inputs)

@@ -195,7 +195,7 @@ def _from_signature(model: Any, function: Any, signature: Signature | None) -> T
         return function(**dict(zip(order, tensors, strict=True)))
 
     traced = tf.function(call, autograph=False).get_concrete_function(*map(tensor_spec, inputs))
-    return Traced(traced, inputs, tuple(keys), _named_variables(model))
+    return Traced(traced, inputs, tuple(keys), named_variables(model))
 
 
 def _from_function(model: Any, signature: Signature | None) -> Traced:
@@ -210,7 +210,7 @@ def _from_function(model: Any, signature: Signature | None) -> Traced:
         )
         named = getattr(getattr(model, "signature", None), "outputs", ())
         names = tuple(s.name for s in named) or output_names(traced.structured_outputs)
-        return Traced(traced, inputs, names, _named_variables(model))
+        return Traced(traced, inputs, names, named_variables(model))
     if given is None:
         raise UsageError(
             "the TensorFlow function does not say what its inputs look like",
@@ -224,10 +224,13 @@ def _from_function(model: Any, signature: Signature | None) -> Traced:
         for i, spec in enumerate(specs)
     )
     traced = function.get_concrete_function()
-    return Traced(traced, inputs, output_names(traced.structured_outputs), _named_variables(model))
+    return Traced(traced, inputs, output_names(traced.structured_outputs), named_variables(model))
 
 
-def _named_variables(model: Any) -> dict[str, Any]:
+def named_variables(model: Any) -> dict[str, Any]:
+    """Return a model's variables by the source's own names for them, in its order."""
+    if _is_keras(model):
+        return _keras_variables(model)
     if hasattr(model, "named_variables"):
         return dict(model.named_variables())
     states = "seed_generator_state"  # what Keras exports beside the weights

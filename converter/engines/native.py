@@ -1,0 +1,113 @@
+"""Our own rebuild, and the files it is saved in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converter.formats import Source
+from converter.pipeline import Conversion, Options, describe
+from converter.progress import Progress, count, size
+from converter.record import Record, Weight
+from converter.signature import Signature
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+
+def rebuild(
+    source: Source,
+    graph: ir.Model,
+    signature: Signature,
+    path: Path | None,
+    options: Options,
+    progress: Progress,
+) -> Conversion:
+    """Rebuild the graph in the target framework, and save it if there is a ``path``.
+
+    Raises:
+        UnsupportedOpsError: operators without a handler, all listed.
+        OutputError: the artifact cannot be written.
+    """
+    from converter.graph.borders import requested
+
+    with progress.stage("rewrite") as stage:
+        graph, signature = requested(graph, signature, options.layout, source.framework)
+        stage.detail = describe(graph)
+    with progress.stage("rebuild") as stage:
+        module = build(graph, options)
+        weights = weights_of(module, graph)
+        trainable = sum(weight.role == "parameter" for weight in weights.values())
+        stage.detail = f"{count(trainable, 'trainable parameter')}"
+    record = Record(signature, weights, source.framework, "native", options.purpose)
+    result = Conversion(module, None, None, graph, signature)
+    if path is not None:
+        with progress.stage("save") as stage:
+            save(module, graph, record, path, options.to)
+            stage.detail = size(size_on_disk(path))
+    elif options.to == "keras":
+        from converter.formats.keras_model import ConvertedModel
+
+        result.model = ConvertedModel.from_graph(graph, record)
+    return result
+
+
+def build(graph: ir.Model, options: Options) -> Any:
+    """Return the live target; the graph itself where the target is ONNX."""
+    if options.to == "onnx":
+        return graph
+    if options.to == "torch":
+        from converter.rebuild.pytorch import build as build_pytorch
+
+        return build_pytorch(graph, purpose=options.purpose)
+    from converter.rebuild.tensorflow import build as build_tensorflow
+
+    return build_tensorflow(graph, purpose=options.purpose)
+
+
+def weights_of(module: Any, graph: ir.Model) -> dict[str, Weight]:
+    """Return role and permutation of each weight, as the target stores them."""
+    stored = getattr(module, "permutations", None)
+    weights = {}
+    for name, value in graph.graph.initializers.items():
+        role = value.metadata_props.get("equiport.role")
+        if role is None:
+            continue
+        permutation = value.metadata_props.get("equiport.permutation")
+        if stored is not None:
+            own = stored.get(name)
+        else:
+            own = tuple(map(int, permutation.split(","))) if permutation else None
+        weights[name] = Weight(role, own)
+    return weights
+
+
+def save(module: Any, graph: ir.Model, record: Record, path: Path, to: str) -> None:
+    """Write the artifact of kind ``to`` to ``path``."""
+    if to == "torch":
+        from converter.formats.torch_artifact import save as save_torch
+
+        save_torch(module, path, record)
+    elif to == "tf":
+        from converter.formats.saved_model import save as save_tensorflow
+
+        save_tensorflow(module, path, record)
+    elif to == "tflite":
+        from converter.formats.tflite import save as save_tflite
+
+        save_tflite(module, path, record)
+    elif to == "keras":
+        from converter.formats.keras_archive import save as save_keras
+
+        save_keras(graph, module, path, record)
+    else:
+        from converter.formats.onnx_file import save as save_onnx
+
+        save_onnx(graph, path, record)
+
+
+def size_on_disk(path: Path) -> int:
+    """Return the bytes of a file or of all files in a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

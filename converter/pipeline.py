@@ -1,0 +1,309 @@
+"""The road that a model takes: load, trace, rewrite, rebuild, save, verify, hand over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converter.errors import ConversionError, UsageError, VerificationFailed
+from converter.formats import Source
+from converter.progress import Progress, Stage, count, size
+from converter.signature import Signature
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from verify import Report
+
+TARGETS = ("tf", "keras", "tflite", "torch", "onnx")
+ENGINES = ("auto", "native", "onnx2tf")
+PURPOSES = ("inference", "training")
+
+Verifier = Callable[..., "Report"]
+
+
+@dataclass
+class Options:
+    """How to convert; the same names as `convert`'s keywords."""
+
+    to: str
+    purpose: str = "inference"
+    engine: str = "auto"
+    layout: str = "keep"
+    device: str = "cpu"
+    trust: bool = False
+    factory: str | None = None
+    keep_failed: bool = False
+    keep_paths: bool = False
+    python_onnx2tf: str | None = None
+    verifier: Verifier | None = None
+    verifier_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Conversion:
+    """What came of a conversion.
+
+    Attributes:
+        model: the live target: an `nn.Module`, a `tf.Module`, a Keras model or an `onnx_ir.Model`;
+            ``None`` where the target lives in its file alone (``tflite``, engine onnx2tf).
+        path: what was written, ``None`` if nothing was asked for.
+        report: the comparison, ``None`` if it was not asked for.
+        graph: the ONNX graph between the two.
+        signature: inputs and outputs of the target.
+        engine: ``"native"`` or ``"onnx2tf"``.
+        notes: what the user should know, e.g. why the engine was chosen.
+        stages: name, seconds and size of each stage.
+    """
+
+    model: Any
+    path: Path | None
+    report: Report | None
+    graph: ir.Model
+    signature: Signature
+    engine: str = "native"
+    notes: list[str] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list)
+
+
+def convert(
+    model: Any,
+    to: str,
+    *,
+    inputs: Any = None,
+    dynamic: Mapping[str, Any] | None = None,
+    output: str | Path | None = None,
+    purpose: str = "inference",
+    engine: str = "auto",
+    layout: str = "keep",
+    verify: bool = True,
+    device: str = "cpu",
+    trust: bool = False,
+    factory: str | None = None,
+    keep_failed: bool = False,
+    keep_paths: bool = False,
+    python_onnx2tf: str | None = None,
+    verifier: Verifier | None = None,
+    verifier_options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Convert a model, verify the result, and only then hand it over.
+
+    Args:
+        model: a live model or a path.
+        to: ``"tf"``, ``"keras"``, ``"tflite"``, ``"torch"`` or ``"onnx"``.
+        inputs: example tensors in order or by name, texts such as ``"x:float32[batch,3,32,32]"``,
+            or a `Signature`; needed where the model does not say what its inputs look like.
+        dynamic: input name to ``{axis: word}``, laid over the examples' shapes.
+        output: where to write; must not exist. ``None``: nothing is written.
+        purpose: ``"inference"`` or ``"training"``.
+        engine: ``"native"``, ``"onnx2tf"``, or ``"auto"``: native, and onnx2tf only where that
+            fails or does not verify.
+        layout: ``"keep"``: inputs and outputs as in the source.
+        verify: compare source and target.
+        trust: allow files whose reading runs code that they carry.
+        factory: ``"pkg.mod:function"`` that builds the model that a weights file belongs to.
+        keep_failed: hand over a result that does not verify (the report says so).
+        keep_paths: keep this machine's paths in the graph's provenance.
+        python_onnx2tf: the interpreter that has onnx2tf.
+        verifier: used in place of `verify.verify`.
+        verifier_options: keywords for the verifier.
+
+    Raises:
+        UsageError: the arguments do not make sense.
+        UnreadableModelError: the file cannot be read.
+        UntrustedModelError: reading it would run code.
+        UnsupportedOpsError: operators that cannot be converted, all listed.
+        ConversionError: the model cannot be traced or rebuilt.
+        VerificationFailed: source and target do not agree; nothing is written.
+        OutputError: ``output`` exists or cannot be written.
+        MissingFrameworkError: a framework that is needed is not installed.
+    """
+    options = Options(
+        to, purpose, engine, layout, device, trust, factory, keep_failed, keep_paths,
+        python_onnx2tf, verifier, dict(verifier_options or {}),
+    )  # fmt: skip
+    check(options)
+    from converter.formats.staged import publish, refuse_existing, staged
+
+    progress = progress or Progress()
+    path = Path(output) if output is not None else None
+    if path is not None:
+        refuse_existing(path)
+    source = load_stage(model, options, progress)
+    graph, signature = trace_stage(source, inputs, dynamic, options, progress)
+    with ExitStack() as stack:
+        temporary = stack.enter_context(staged(path)) if path is not None else None
+        result = by_engine(source, graph, signature, temporary, options, progress, verify)
+        if path is not None:
+            assert temporary is not None
+            publish(temporary, path)
+            result.path = path
+    result.stages = progress.stages
+    return result
+
+
+def load(model: Any, *, trust: bool = False, factory: str | None = None) -> Source:
+    """Recognise and load a file, or wrap a live model.
+
+    Raises:
+        UnreadableModelError, UntrustedModelError, UsageError, MissingFrameworkError: see `convert`.
+    """
+    from converter import formats
+
+    if isinstance(model, Source):
+        return model
+    if isinstance(model, str | Path):
+        return formats.load(Path(model), trust=trust, factory=factory)
+    return formats.from_live(model)
+
+
+def check(options: Options) -> None:
+    """Refuse options that do not make sense, before any work."""
+    for name, value, known in (
+        ("to", options.to, TARGETS),
+        ("engine", options.engine, ENGINES),
+        ("purpose", options.purpose, PURPOSES),
+    ):
+        if value not in known:
+            raise UsageError(f"unknown {name} {value!r}", hint=f"Known: {', '.join(known)}.")
+    if options.engine == "onnx2tf" and options.to not in ("tf", "tflite"):
+        raise UsageError(
+            f"the engine onnx2tf cannot write {options.to}",
+            hint="It rebuilds in TensorFlow: use --to tf or --to tflite, or the native engine.",
+        )
+    from converter.graph.borders import check_layout
+
+    check_layout(options.layout)
+
+
+def load_stage(model: Any, options: Options, progress: Progress) -> Source:
+    """Load."""
+    with progress.stage("load") as stage:
+        source = load(model, trust=options.trust, factory=options.factory)
+        stage.detail = f"{source.framework} {source.kind.replace('_', ' ')}"
+    return source
+
+
+def trace_stage(
+    source: Source, inputs: Any, dynamic: Any, options: Options, progress: Progress
+) -> tuple[ir.Model, Signature]:
+    """Trace to ONNX; returns the graph and its signature with the declared ranges."""
+    from converter.declared import declared
+    from converter.graph.bounds import with_bounds
+    from converter.graph.signatures import signature_of
+
+    with progress.stage("trace") as stage:
+        wanted, examples = declared(source, inputs, dynamic)
+        graph = trace(source, wanted, examples, options)
+        signature = with_bounds(signature_of(graph), graph)
+        declared_by = wanted or source.signature
+        if declared_by is not None:
+            signature = Signature(signature.inputs, signature.outputs, declared_by.dims)
+        stage.detail = describe(graph)
+    return graph, signature
+
+
+def trace(source: Source, signature: Any, examples: dict[str, Any], options: Options) -> ir.Model:
+    """Call the trace of the source's framework; ONNX needs none."""
+    if source.framework == "torch":
+        from converter.trace.pytorch import trace as trace_pytorch
+
+        return trace_pytorch(
+            source, signature, given=examples, purpose=options.purpose, keep_paths=options.keep_paths
+        )
+    if source.framework == "tensorflow":
+        from converter.trace.tensorflow import trace as trace_tensorflow
+
+        return trace_tensorflow(
+            source, signature, purpose=options.purpose, keep_paths=options.keep_paths
+        )
+    from converter.trace.onnx import trace as trace_onnx
+
+    return trace_onnx(source, signature)
+
+
+def describe(graph: ir.Model) -> str:
+    """Return the size of a graph in words."""
+    weights = [v.const_value for v in graph.graph.initializers.values() if v.const_value is not None]
+    nodes = sum(1 for _ in graph.graph.all_nodes())
+    total = sum(weight.nbytes for weight in weights)
+    return f"{count(nodes, 'node')}, {count(len(weights), 'weight')}, {size(total)}"
+
+
+def by_engine(
+    source: Source,
+    graph: ir.Model,
+    signature: Signature,
+    path: Path | None,
+    options: Options,
+    progress: Progress,
+    wanted: bool,
+) -> Conversion:
+    """Take the native road, and the other one where that fails and the user left the choice."""
+    from converter.engines import native, onnx2tf
+
+    if options.engine == "onnx2tf":
+        return finish(onnx2tf, source, graph, signature, path, options, progress, wanted)
+    try:
+        return finish(native, source, graph, signature, path, options, progress, wanted)
+    except (ConversionError, VerificationFailed) as error:
+        if options.engine != "auto" or not onnx2tf.available(options):
+            raise
+        reason = error.message.splitlines()[0]
+        progress.message(f"The native road failed: {reason} Trying onnx2tf.")
+        try:
+            result = finish(onnx2tf, source, graph, signature, path, options, progress, wanted)
+        except (ConversionError, VerificationFailed) as other:
+            error.add_note(f"onnx2tf failed as well: {other}")
+            raise error from other
+        result.notes.append(f"onnx2tf was used: the native road failed: {reason}")
+        return result
+
+
+def finish(
+    engine: Any,
+    source: Source,
+    graph: ir.Model,
+    signature: Signature,
+    path: Path | None,
+    options: Options,
+    progress: Progress,
+    wanted: bool,
+) -> Conversion:
+    """Rebuild, save and verify by one engine."""
+    result: Conversion = engine.rebuild(source, graph, signature, path, options, progress)
+    if wanted:
+        with progress.stage("verify") as stage:
+            result.report = compare(source, result, path, signature, options)
+            stage.detail = "passed" if result.report.passed else "FAILED"
+        if not result.report.passed and not options.keep_failed:
+            raise VerificationFailed(
+                "source and target do not agree; nothing was written",
+                report=result.report,
+                hint="The table above says which outputs. --keep-failed hands the result over "
+                "all the same, --no-verify does not compare.",
+            )
+    return result
+
+
+def compare(
+    source: Source, result: Conversion, path: Path | None, signature: Signature, options: Options
+) -> Report:
+    """Run source and target and compare: files each in a process of its own."""
+    if options.verifier is not None:
+        verify = options.verifier
+    else:
+        from verify import verify
+    target = path if path is not None and path.exists() else result.model
+    given = {
+        "signature": signature,
+        "graph": result.graph,
+        "trust": options.trust,
+        "factory": options.factory,
+        "device": options.device,
+    }
+    return verify(source.path or source.model, target, **{**given, **options.verifier_options})
