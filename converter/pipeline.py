@@ -228,7 +228,9 @@ def trace(source: Source, signature: Any, examples: dict[str, Any], options: Opt
 
 def describe(graph: ir.Model) -> str:
     """Return the size of a graph in words."""
-    weights = [v.const_value for v in graph.graph.initializers.values() if v.const_value is not None]
+    from converter.graph.clean import weights_of
+
+    weights = [v.const_value for v in weights_of(graph) if v.const_value is not None]
     nodes = sum(1 for _ in graph.graph.all_nodes())
     total = sum(weight.nbytes for weight in weights)
     return f"{count(nodes, 'node')}, {count(len(weights), 'weight')}, {size(total)}"
