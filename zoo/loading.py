@@ -1,0 +1,92 @@
+"""Give a live model of the zoo: built, with its seeded weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from converter.errors import MissingFrameworkError
+from zoo.entry import Side
+from zoo.registry import get
+
+PACKAGES = {
+    "torch": ("torch", "pip install 'equiport[torch]'"),
+    "tensorflow": ("TensorFlow", "pip install 'equiport[tensorflow]'"),
+    "keras": ("Keras", "pip install 'equiport[tensorflow]'"),
+    "transformers": ("transformers", "pip install transformers"),
+    "sklearn": ("scikit-learn", "pip install scikit-learn"),
+}
+
+
+def load(name: str, framework: str = "torch") -> Any:
+    """Return the model with its weights: the same arrays in every process.
+
+    Trained models are trained on first use and kept for the life of the process; each call
+    returns a model of its own.
+
+    Args:
+        name: an entry, see `zoo.names`.
+        framework: ``"torch"`` (an `nn.Module` in eval mode) or ``"tf"`` (a `keras.Model`).
+
+    Raises:
+        UsageError: no such entry, or it does not exist in that framework.
+        MissingFrameworkError: a package that it needs is not installed.
+    """
+    entry = get(name)
+    side = entry.side(framework)
+    model = function(side.build)()
+    settle = function(f"zoo.settle.{'pytorch' if framework == 'torch' else 'keras'}:settle")
+    settle(model, entry)
+    if side.train:
+        put_weights(model, framework, trained(name, framework))
+    return model
+
+
+@cache
+def trained(name: str, framework: str) -> dict[str, np.ndarray]:
+    """Train a model once and return its weights by name."""
+    entry = get(name)
+    side: Side = entry.side(framework)
+    assert side.train is not None
+    model = function(side.build)()
+    function(side.train)(model, entry.seed)
+    if framework == "torch":
+        return {key: tensor.numpy().copy() for key, tensor in model.state_dict().items()}
+    return {weight.path: weight.numpy() for weight in model.weights}
+
+
+def put_weights(model: Any, framework: str, weights: dict[str, np.ndarray]) -> None:
+    """Set the weights of a model by name, in place."""
+    if framework == "torch":
+        import torch
+
+        model.load_state_dict({key: torch.tensor(array) for key, array in weights.items()})
+        return
+    for weight in model.weights:
+        weight.assign(weights[weight.path])
+
+
+def function(place: str) -> Callable[..., Any]:
+    """Return the function at ``pkg.mod:name``.
+
+    Raises:
+        MissingFrameworkError: a package that the module needs is not installed.
+    """
+    module, _, name = place.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
+
+
+def missing(error: ModuleNotFoundError) -> Exception:
+    """Turn a failed import of a known package into an error that says what to install."""
+    package = (error.name or "").partition(".")[0]
+    if package not in PACKAGES:
+        return error
+    title, command = PACKAGES[package]
+    return MissingFrameworkError(f"{title} is not installed", hint=f"Install it: {command}.")

@@ -1,0 +1,1 @@
+"""Seeded random weights with settled BatchNorm statistics."""
