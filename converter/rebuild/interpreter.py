@@ -381,6 +381,7 @@ class _Writer:
             "n_outputs": str(len(_trimmed([v if v.name else None for v in node.outputs]))),
             "device": "device",
             "training": self.training,
+            "output_type": str(_element_type(node.outputs[0]) if node.outputs else None),
         }
         given |= {name: bound[name] for name in sorted(handler.bound)}
         return [f"{name}={text}" for name, text in given.items()]
@@ -595,6 +596,10 @@ def _trimmed(items: Sequence[Any]) -> Sequence[Any]:
     while items and items[-1] is None:
         items.pop()
     return items
+
+
+def _element_type(value: ir.Value) -> int | None:
+    return None if value.type is None else int(value.type.dtype)
 
 
 def _static_dims(value: ir.Value) -> tuple[int | None, ...] | None:

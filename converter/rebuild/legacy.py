@@ -1,7 +1,8 @@
 """Bring the operators of opset 6 to what they are from opset 8 on.
 
-Opset 7 replaced the attributes ``axis`` and ``broadcast`` by NumPy's broadcasting and took the flags
-for test mode out. What opset 8 changed on top only widens what is allowed, so one step covers both.
+Opset 7 replaced the attributes ``axis`` and ``broadcast`` by NumPy's broadcasting and took the
+flags for test mode out. What opset 8 changed on top only widens what is allowed, so one step covers
+both.
 """
 
 from __future__ import annotations

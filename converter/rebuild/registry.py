@@ -11,8 +11,12 @@ from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-BOUND_BY_THE_INTERPRETER = frozenset({"n_outputs", "device", "training"})
-"""Keywords of a handler that are not attributes: the interpreter fills them in."""
+BOUND_BY_THE_INTERPRETER = frozenset({"n_outputs", "device", "training", "output_type"})
+"""Keywords of a handler that are not attributes: the interpreter fills them in.
+
+``output_type`` is the ONNX element type of the first output, ``None`` if inference does not know it:
+what a handler cannot see on a tensor whose type is carried in a wider one.
+"""
 
 OWN_DOMAIN = "equiport"
 """Operators that Equiport's own rewrites introduce; they have no ONNX schema."""

@@ -6,40 +6,33 @@ import numpy as np
 import torch
 
 from converter.rebuild.pytorch.table import op
-
-_WIDER = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64}
-
-
-def _comparable(*tensors):
-    """Bring unsigned integers that PyTorch does not compare to a wider type."""
-    return [tensor.to(_WIDER.get(tensor.dtype, tensor.dtype)) for tensor in tensors]
-
+from converter.rebuild.pytorch.unsigned import ordered, widened
 
 @op("Equal", since=7)
 def equal(A, B):
     if isinstance(A, np.ndarray):  # strings
         return torch.from_numpy(np.asarray(np.equal(A, B), dtype=bool))
-    return torch.eq(*_comparable(A, B))
+    return torch.eq(ordered(A), ordered(B))
 
 
 @op("Less", since=7)
 def less(A, B):
-    return torch.lt(*_comparable(A, B))
+    return torch.lt(ordered(A), ordered(B))
 
 
 @op("LessOrEqual", since=12)
 def less_or_equal(A, B):
-    return torch.le(*_comparable(A, B))
+    return torch.le(ordered(A), ordered(B))
 
 
 @op("Greater", since=7)
 def greater(A, B):
-    return torch.gt(*_comparable(A, B))
+    return torch.gt(ordered(A), ordered(B))
 
 
 @op("GreaterOrEqual", since=12)
 def greater_or_equal(A, B):
-    return torch.ge(*_comparable(A, B))
+    return torch.ge(ordered(A), ordered(B))
 
 
 @op("And", since=7)
@@ -78,6 +71,7 @@ def bitwise_xor(A, B):
 
 
 @op("BitwiseNot", since=18)
+@widened
 def bitwise_not(X):
     return torch.bitwise_not(X)
 

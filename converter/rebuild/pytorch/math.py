@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
 import torch.nn.functional as F
 
-from converter.rebuild.pytorch.dtypes import to_framework
 from converter.rebuild.pytorch.table import op
-
-# PyTorch computes little in these types; they are computed in a wider one.
-_WIDER = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64}
-
-
-def widened(function):
-    """Let a handler compute unsigned integers in a wider type and give back their own."""
-    import functools
-
-    @functools.wraps(function)
-    def handler(*inputs, **attributes):
-        first = inputs[0]
-        wider = _WIDER.get(first.dtype)
-        if wider is None:
-            return function(*inputs, **attributes)
-        cast = [x.to(wider) if isinstance(x, torch.Tensor) else x for x in inputs]
-        return function(*cast, **attributes).to(first.dtype)
-
-    return handler
-
+from converter.rebuild.pytorch.unsigned import divided, from_ordered, ordered, widen, widened
 
 # ------------------------------------------------------------------ arithmetic
 
@@ -52,15 +33,27 @@ def mul(A, B):
 
 
 @op("Div", since=7)
-@widened
 def div(A, B):
+    if A.dtype == torch.uint64:
+        return divided(A, B)
+    return _div(A, B)
+
+
+@widened
+def _div(A, B):
     # Integers truncate towards zero.
     return torch.div(A, B, rounding_mode=None if A.is_floating_point() else "trunc")
 
 
 @op("Mod", since=10)
-@widened
 def mod(A, B, *, fmod=0):
+    if A.dtype == torch.uint64:
+        return sub(A, mul(divided(A, B), B))
+    return _mod(A, B, fmod=fmod)
+
+
+@widened
+def _mod(A, B, *, fmod):
     return torch.fmod(A, B) if fmod else torch.remainder(A, B)
 
 
@@ -187,31 +180,26 @@ def atanh(input):
 
 @op("Min", since=8)
 def min_(*data_0):
-    return _fold(torch.minimum, data_0)
+    return _extreme(torch.minimum, data_0)
 
 
 @op("Max", since=8)
 def max_(*data_0):
-    return _fold(torch.maximum, data_0)
+    return _extreme(torch.maximum, data_0)
+
+
+def _extreme(function, tensors):
+    return from_ordered(functools.reduce(function, map(ordered, tensors)), tensors[0].dtype)
 
 
 @op("Sum", since=8)
 def sum_(*data_0):
-    return _fold(torch.add, data_0)
+    return functools.reduce(add, data_0)
 
 
 @op("Mean", since=8)
 def mean(*data_0):
-    return _fold(torch.add, data_0) / len(data_0)
-
-
-def _fold(function, tensors):
-    dtype = tensors[0].dtype
-    wider = _WIDER.get(dtype, dtype)
-    result = tensors[0].to(wider)
-    for tensor in tensors[1:]:
-        result = function(result, tensor.to(wider))
-    return result.to(dtype)
+    return sum_(*data_0) / len(data_0)
 
 
 @op("Clip", since=6)
@@ -221,29 +209,31 @@ def clip_6(input, *, min=-3.4028234663852886e38, max=3.4028234663852886e38):
 
 @op("Clip", since=11)
 def clip_11(input, min=None, max=None):
-    wider = _WIDER.get(input.dtype, input.dtype)
-    result = input.to(wider)
     # Where the bounds cross, ONNX gives the upper one.
-    if min is not None:
-        result = torch.maximum(result, min.to(wider))
-    if max is not None:
-        result = torch.minimum(result, max.to(wider))
-    return result.to(input.dtype)
+    result = input if min is None else max_(input, min)
+    return result if max is None else min_(result, max)
 
 
 @op("BitShift", since=11)
 def bit_shift(X, Y, *, direction):
     wide, amount = X.to(torch.int64), Y.to(torch.int64)
-    shifted = torch.bitwise_left_shift(wide, amount)
-    return (shifted if direction == "LEFT" else torch.bitwise_right_shift(wide, amount)).to(X.dtype)
+    if direction == "LEFT":
+        return torch.bitwise_left_shift(wide, amount).to(X.dtype)
+    if X.dtype == torch.uint64:  # no sign may be shifted in
+        keep = ~torch.bitwise_left_shift(torch.full_like(wide, -1), 64 - amount)
+        keep = torch.where(amount == 0, -1, keep)
+        return (torch.bitwise_right_shift(wide, amount) & keep).to(X.dtype)
+    return torch.bitwise_right_shift(wide, amount).to(X.dtype)
 
 
 @op("CumSum", since=11, host=("axis",))
+@widened
 def cum_sum(x, axis, *, exclusive=0, reverse=0):
     return _scan(torch.cumsum, x, axis, exclusive, reverse, 0)
 
 
 @op("CumProd", since=26, host=("axis",))
+@widened
 def cum_prod(x, axis, *, exclusive=0, reverse=0):
     return _scan(torch.cumprod, x, axis, exclusive, reverse, 1)
 
@@ -279,6 +269,13 @@ def p_relu(X, slope):
 @op("ThresholdedRelu", since=10)
 def thresholded_relu(X, *, alpha=1.0):
     return torch.where(X > alpha, X, torch.zeros_like(X))
+
+
+@op("Shrink", since=9)
+def shrink(input, *, bias=0.0, lambd=0.5):
+    zero = torch.zeros_like(input)
+    small = torch.where(input < -lambd, (input + bias).to(input.dtype), zero)
+    return torch.where(input > lambd, (input - bias).to(input.dtype), small)
 
 
 @op("Elu", since=6)
@@ -430,33 +427,6 @@ def top_k_11(X, K, *, axis=-1, largest=1, sorted=1):
 
 def _top_k(x, k, axis, largest, sorted_):
     # A stable sort, since ONNX breaks ties by the lower index and torch.topk does not.
-    wide = x.to(_WIDER.get(x.dtype, x.dtype))
-    values, indices = torch.sort(wide, dim=axis, descending=bool(largest), stable=True)
+    values, indices = torch.sort(ordered(x), dim=axis, descending=bool(largest), stable=True)
     values, indices = values.narrow(axis, 0, k), indices.narrow(axis, 0, k)
-    return values.to(x.dtype), indices
-
-
-# ------------------------------------------------------------------ signals
-
-
-@op("HannWindow", since=17, host=("size",))
-def hann_window(size, *, output_datatype=1, periodic=1, device):
-    return _window(size, output_datatype, periodic, device, (0.5, 0.5, 0.0))
-
-
-@op("HammingWindow", since=17, host=("size",))
-def hamming_window(size, *, output_datatype=1, periodic=1, device):
-    return _window(size, output_datatype, periodic, device, (25 / 46, 1 - 25 / 46, 0.0))
-
-
-@op("BlackmanWindow", since=17, host=("size",))
-def blackman_window(size, *, output_datatype=1, periodic=1, device):
-    return _window(size, output_datatype, periodic, device, (0.42, 0.5, 0.08))
-
-
-def _window(size, datatype, periodic, device, weights):
-    size = size[0] if isinstance(size, tuple) else size
-    steps = torch.arange(size, dtype=torch.float64, device=device)
-    angle = 2 * math.pi * steps / (size if periodic else size - 1)
-    a, b, c = weights
-    return (a - b * torch.cos(angle) + c * torch.cos(2 * angle)).to(to_framework(datatype))
+    return from_ordered(values, x.dtype), indices

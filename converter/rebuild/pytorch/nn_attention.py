@@ -35,8 +35,10 @@ def attention(
     *,
     is_causal=0,
     kv_num_heads=None,
+    left_window_size=-1,
     q_num_heads=None,
     qk_matmul_output_mode=0,
+    right_window_size=-1,
     scale=None,
     softcap=0.0,
     softmax_precision=None,
@@ -48,46 +50,59 @@ def attention(
     output, a softmax of its own precision) is composed.
     """
     q, k, v = split_heads(Q, q_num_heads), split_heads(K, kv_num_heads), split_heads(V, kv_num_heads)
+    past = 0
     if past_key is not None:
-        k = torch.cat((past_key, k), 2)
-        v = torch.cat((past_value, v), 2)
-    past = 0 if past_key is None else past_key.shape[2]
-    bias = _bias(q, k, attn_mask, nonpad_kv_seqlen, is_causal, past)
+        past = past_key.shape[2]
+        k, v = torch.cat((past_key, k), 2), torch.cat((past_value, v), 2)
     present = (k, v)
-    if n_outputs < 4 and not softcap and softmax_precision in (None, 1) and q.dtype != torch.float16:
-        y = _kernel(q, k, v, bias, scale)
-        return join_heads(y, Q), *present, None
+    plain = n_outputs < 4 and not softcap and softmax_precision in (None, 1)
+    # Off the GPU PyTorch has no half-precision kernel that rounds as ONNX's function body does.
+    plain = plain and (q.dtype != torch.float16 or q.is_cuda)
+    windows = (left_window_size, right_window_size)
+    if plain and is_causal and past_key is attn_mask is nonpad_kv_seqlen is None:
+        if windows == (-1, -1):
+            return join_heads(_kernel(q, k, v, None, scale, True), Q), *present, None
+    bias = _bias(q, k, attn_mask, nonpad_kv_seqlen, is_causal, windows, past)
+    if plain:
+        return join_heads(_kernel(q, k, v, bias, scale, False), Q), *present, None
     y, scores = _composed(q, k, v, bias, scale, softcap, softmax_precision, qk_matmul_output_mode)
     return join_heads(y, Q), *present, scores
 
 
-def _kernel(q, k, v, bias, scale):
+def _kernel(q, k, v, bias, scale, causal):
     grouped = q.shape[1] != k.shape[1]
     return F.scaled_dot_product_attention(
-        q, k, v, bias, scale=scale, enable_gqa=grouped
+        q, k, v, bias, is_causal=causal, scale=scale, enable_gqa=grouped
     )
 
 
-def _bias(q, k, mask, lengths, is_causal, past):
+def _bias(q, k, mask, lengths, is_causal, windows, past):
     """Return what is added to the scores, ``None`` for nothing."""
     rows, columns = q.shape[2], k.shape[2]
-    bias = None
-    if mask is not None:
-        if mask.shape[-1] < columns:
-            fill = False if mask.dtype == torch.bool else -math.inf
-            mask = F.pad(mask, (0, columns - mask.shape[-1]), value=fill)
-        bias = _additive(mask, q.dtype) if mask.dtype == torch.bool else mask.to(q.dtype)
+    bias = None if mask is None else _padded_mask(mask, columns, q.dtype)
+    left, right = windows
+    row = torch.arange(rows, device=q.device)[:, None] + past
+    column = torch.arange(columns, device=q.device)
     if lengths is not None:
-        steps = torch.arange(columns, device=q.device)
-        allowed = steps < lengths.reshape(-1, 1, 1, 1)
-        bias = _plus(bias, _additive(allowed, q.dtype))
+        lengths = lengths.reshape(-1, 1, 1, 1)
+        row = row + (lengths - rows)
+        bias = _plus(bias, _additive(column < lengths, q.dtype))
     if is_causal:
-        row = torch.arange(rows, device=q.device)[:, None] + past
-        if lengths is not None:
-            row = row + (lengths.reshape(-1, 1, 1, 1) - rows)
-        allowed = torch.arange(columns, device=q.device)[None, :] <= row
-        bias = _plus(bias, _additive(allowed, q.dtype))
+        bias = _plus(bias, _additive(column <= row, q.dtype))
+    if left >= 0:
+        bias = _plus(bias, _additive(column >= row - left, q.dtype))
+    if right >= 0:
+        bias = _plus(bias, _additive(column <= row + right, q.dtype))
     return bias
+
+
+def _padded_mask(mask, columns, dtype):
+    """Return a mask as something to add, of rank 2 at least; what it does not reach is closed."""
+    missing = columns - mask.shape[-1]
+    if missing:
+        mask = F.pad(mask, (0, missing), value=False if mask.dtype == torch.bool else -math.inf)
+    mask = mask if mask.dim() > 1 else mask[None]
+    return _additive(mask, dtype) if mask.dtype == torch.bool else mask.to(dtype)
 
 
 def _additive(allowed, dtype):
@@ -103,19 +118,17 @@ def _composed(q, k, v, bias, scale, softcap, precision, mode):
     if q.shape[1] != k.shape[1]:
         repeats = q.shape[1] // k.shape[1]
         k, v = k.repeat_interleave(repeats, 1), v.repeat_interleave(repeats, 1)
-    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
-    root = math.sqrt(scale)
+    root = math.sqrt(1 / math.sqrt(q.shape[-1]) if scale is None else scale)
     scores = raw = (q * root) @ (k * root).transpose(-1, -2)
     if softcap:
         scores = softcap * torch.tanh(scores / softcap)
     capped = scores
-    scores = scores if bias is None else scores + bias
-    biased = scores
+    scores = biased = scores if bias is None else scores + bias
     wide = scores if precision is None else scores.to(to_framework(precision))
     weights = F.softmax(wide, -1).to(q.dtype)
     # A row that may look at nothing gives zeros, not NaN.
     weights = torch.where(torch.isneginf(scores).all(-1, keepdim=True), 0.0, weights).to(q.dtype)
-    return weights @ v, {0: raw, 1: biased, 2: capped, 3: weights}[mode]
+    return weights @ v, {0: raw, 1: capped, 2: biased, 3: weights}[mode]
 
 
 @op("RotaryEmbedding", since=23)

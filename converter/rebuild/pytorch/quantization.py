@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from converter.rebuild.pytorch.dtypes import is_carried, to_framework, to_onnx
+from converter.rebuild.pytorch.casts import cast_to
+from converter.rebuild.pytorch.dtypes import to_framework, to_onnx
 from converter.rebuild.pytorch.nn_conv import conv
 from converter.rebuild.pytorch.table import op
 
-_RANGES = {torch.uint8: (0, 255), torch.int8: (-128, 127)}
-_RANGES |= {torch.uint16: (0, 65535), torch.int16: (-32768, 32767)}
+_RANGES = {2: (0, 255), 3: (-128, 127), 4: (0, 65535), 5: (-32768, 32767)}
+_RANGES |= {21: (0, 15), 22: (-8, 7), 25: (0, 3), 26: (-2, 1)}
+"""Smallest and largest value by ONNX element type."""
 
 
 def along(parameter, x, axis, block_size=0):
@@ -24,22 +26,26 @@ def along(parameter, x, axis, block_size=0):
 
 @op("QuantizeLinear", since=10)
 def quantize_linear(
-    x, y_scale, y_zero_point=None, *, axis=1, block_size=0, output_dtype=0, precision=0, saturate=1
+    x,
+    y_scale,
+    y_zero_point=None,
+    *,
+    axis=1,
+    block_size=0,
+    output_dtype=0,
+    precision=0,
+    saturate=1,
+    output_type,
 ):
-    kind = output_dtype or (2 if y_zero_point is None else to_onnx(y_zero_point.dtype))
-    if is_carried(kind):
-        raise NotImplementedError(f"QuantizeLinear to ONNX element type {kind}")
-    dtype = to_framework(kind)
+    given = 2 if y_zero_point is None else to_onnx(y_zero_point.dtype)
+    kind = output_dtype or output_type or given
     scaled = x.float() / along(y_scale.float(), x, axis, block_size)
-    if dtype.is_floating_point:
-        from converter.rebuild.pytorch.tensor import cast_to
-
+    if kind not in _RANGES:
         return cast_to(scaled, kind, saturate)
-    low, high = _RANGES[dtype]
     rounded = torch.round(scaled)
     if y_zero_point is not None:
         rounded = rounded + along(y_zero_point.float(), x, axis, block_size)
-    return rounded.clamp(low, high).to(torch.int32).to(dtype)
+    return rounded.clamp(*_RANGES[kind]).to(torch.int32).to(to_framework(kind))
 
 
 @op("DequantizeLinear", since=10)
@@ -81,7 +87,7 @@ def q_linear_mat_mul(
 ):
     product = mat_mul_integer(a, b, a_zero_point, b_zero_point).double()
     scaled = torch.round(product * (a_scale.double() * b_scale.double() / y_scale.double()))
-    low, high = _RANGES[y_zero_point.dtype]
+    low, high = _RANGES[to_onnx(y_zero_point.dtype)]
     return (scaled + y_zero_point.double()).clamp(low, high).to(y_zero_point.dtype)
 
 
@@ -112,6 +118,6 @@ def q_linear_conv(
         strides=strides,
     )
     factor = along(x_scale.double() * w_scale.double(), y, 1) / y_scale.double()
-    low, high = _RANGES[y_zero_point.dtype]
+    low, high = _RANGES[to_onnx(y_zero_point.dtype)]
     scaled = torch.round(y * factor) + y_zero_point.double()
     return scaled.clamp(low, high).to(y_zero_point.dtype)

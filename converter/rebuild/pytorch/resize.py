@@ -14,8 +14,13 @@ import torch.nn.functional as F
 from converter.rebuild.pytorch.table import op
 
 
+@op("Upsample", since=7)
+def upsample_7(X, *, scales, mode="nearest"):
+    return upsample_9(X, scales, mode=mode)
+
+
 @op("Upsample", since=9, host=("scales",))
-def upsample(X, scales, *, mode="nearest"):
+def upsample_9(X, scales, *, mode="nearest"):
     return resize_11(
         X, None, scales, None, mode=mode, coordinate_transformation_mode="asymmetric",
         nearest_mode="floor",
@@ -24,7 +29,7 @@ def upsample(X, scales, *, mode="nearest"):
 
 @op("Resize", since=10, host=("scales",))
 def resize_10(X, scales, *, mode="nearest"):
-    return upsample(X, scales, mode=mode)
+    return upsample_9(X, scales, mode=mode)
 
 
 @op("Resize", since=11, host=("roi", "scales", "sizes"))
@@ -158,12 +163,9 @@ def weights(where, size, scale, mode, antialias, a, exclude_outside):
     index = first[:, None] + torch.arange(taps, device=where.device)
     distance = ((where[:, None] - index) / stretch).abs()
     share = _linear(distance) if mode == "linear" else _cubic(distance, a)
-    inside = (index >= 0) & (index < size)
     if exclude_outside:
-        share = torch.where(inside, share, torch.zeros_like(share))
+        share = torch.where((index >= 0) & (index < size), share, torch.zeros_like(share))
     if exclude_outside or antialias:
-        if antialias:
-            share = torch.where(inside, share, torch.zeros_like(share))
         share = share / share.sum(1, keepdim=True)
     table = torch.zeros(len(where), size, dtype=share.dtype, device=where.device)
     return table.scatter_add(1, index.clamp(0, size - 1), share)

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from converter.rebuild.pytorch.dtypes import STRING, is_carried, to_framework, to_onnx
 from converter.rebuild.pytorch.table import op
 
 
@@ -230,49 +229,17 @@ def where(condition, X, Y):
     return torch.where(condition, X, Y)
 
 
-@op("Cast", since=6)
-def cast(input, *, to, saturate=1, round_mode="up"):
-    return cast_to(input, to, saturate)
-
-
-@op("CastLike", since=15)
-def cast_like(input, target_type, *, saturate=1, round_mode="up"):
-    if isinstance(target_type, np.ndarray):
-        return cast_to(input, STRING, saturate)
-    return cast_to(input, to_onnx(target_type.dtype), saturate)
-
-
-def cast_to(x, to, saturate=1):
-    """Cast to an ONNX element type; floats to float8 saturate or overflow as ONNX says."""
-    if to == STRING:
-        return _as_text(x)
-    dtype = to_framework(to)
-    if isinstance(x, np.ndarray):
-        kind = np.float64 if dtype.is_floating_point else np.int64
-        return torch.from_numpy(x.astype(kind)).to(dtype)
-    if is_carried(to):
-        raise NotImplementedError(f"Cast to ONNX element type {to}")
-    if dtype == torch.bool:
-        return x != 0
-    if dtype.itemsize == 1 and dtype.is_floating_point:
-        limit = torch.finfo(dtype).max
-        wide = x.float()
-        if saturate:
-            clamped = wide.clamp(-limit, limit)
-            return torch.where(wide.isnan(), wide, clamped).to(dtype)
-    return x.to(dtype)
-
-
-def _as_text(x):
-    if isinstance(x, np.ndarray):
-        return x
-    array = x.detach().float().cpu().numpy() if x.is_floating_point() else x.cpu().numpy()
-    return np.array([str(item) for item in array.ravel()], dtype=object).reshape(array.shape)
-
-
 @op("NonZero", since=9)
 def non_zero(X):
     return torch.nonzero(X if X.dim() else X.reshape(1)).t()
+
+
+@op("Compress", since=9)
+def compress(input, condition, *, axis=None):
+    if axis is None:
+        input, axis = input.reshape(-1), 0
+    # The condition may be shorter than the axis; what it does not reach is dropped.
+    return input.index_select(axis, torch.nonzero(condition).reshape(-1))
 
 
 @op("OneHot", since=9, host=("depth",))
@@ -302,7 +269,9 @@ def depth_to_space(input, *, blocksize, mode="DCR"):
 
 
 @op("SpaceToDepth", since=1)
-def space_to_depth(input, *, blocksize):
+def space_to_depth(input, *, blocksize, mode="DCR"):
+    if mode == "CRD":
+        return F.pixel_unshuffle(input, blocksize)
     n, c, h, w = input.shape
     blocks = input.reshape(n, c, h // blocksize, blocksize, w // blocksize, blocksize)
     blocks = blocks.permute(0, 3, 5, 1, 2, 4)
