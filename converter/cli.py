@@ -14,6 +14,7 @@ from converter.errors import UsageError, VerificationFailed
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
+
 @app.command(help="Convert a model between PyTorch, TensorFlow and ONNX, and verify the result.")
 def convert(
     source: Annotated[str, typer.Argument(help="The model's file or folder.", show_default=False)],
@@ -67,8 +68,12 @@ def convert(
         str | None,
         typer.Option(metavar="PATH", help="Interpreter that has onnx2tf (`make onnx2tf`)."),
     ] = None,
-    rtol: Annotated[float | None, typer.Option(help="Relative tolerance of the comparison.")] = None,
-    atol: Annotated[float | None, typer.Option(help="Absolute tolerance of the comparison.")] = None,
+    rtol: Annotated[
+        float | None, typer.Option(help="Relative tolerance of the comparison.")
+    ] = None,
+    atol: Annotated[
+        float | None, typer.Option(help="Absolute tolerance of the comparison.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many random inputs per size.")] = 3,
     latency: Annotated[
         bool, typer.Option("--latency/--no-latency", help="Time both sides, interleaved.")
@@ -90,7 +95,9 @@ def convert(
         return
     if to is None:
         invocation.fail(
-            UsageError("--to is missing", hint="Say where to: --to tf, keras, tflite, torch or onnx.")
+            UsageError(
+                "--to is missing", hint="Say where to: --to tf, keras, tflite, torch or onnx."
+            )
         )
         return
 

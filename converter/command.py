@@ -140,7 +140,9 @@ class Invocation:
             report.to_markdown(folder / "report.md")
             report.to_html(folder / "report.html")
         except OSError as error:
-            raise OutputError(f"the report cannot be written to {folder}: {error.strerror}") from error
+            raise OutputError(
+                f"the report cannot be written to {folder}: {error.strerror}"
+            ) from error
 
     def inspect(self, source: str, trust: bool, factory: str | None) -> None:
         """Say what a model file is."""

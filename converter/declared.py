@@ -89,7 +89,11 @@ def _names(source: Source, count: int) -> list[str]:
 
 def _parameters(model: Any) -> list[str]:
     call = next(
-        (getattr(model, name) for name in ("forward", "call", "python_function") if hasattr(model, name)),
+        (
+            getattr(model, name)
+            for name in ("forward", "call", "python_function")
+            if hasattr(model, name)
+        ),
         model,
     )
     kinds = inspect.Parameter

@@ -213,7 +213,11 @@ def trace(source: Source, signature: Any, examples: dict[str, Any], options: Opt
         from converter.trace.pytorch import trace as trace_pytorch
 
         return trace_pytorch(
-            source, signature, given=examples, purpose=options.purpose, keep_paths=options.keep_paths
+            source,
+            signature,
+            given=examples,
+            purpose=options.purpose,
+            keep_paths=options.keep_paths,
         )
     if source.framework == "tensorflow":
         from converter.trace.tensorflow import trace as trace_tensorflow

@@ -22,7 +22,8 @@ class Weight:
 
     Attributes:
         role: ``"parameter"`` (trainable) or ``"buffer"``.
-        permutation: how it is stored, ``stored = source.transpose(permutation)``; ``None``: as it was.
+        permutation: how it is stored, ``stored = source.transpose(permutation)``; ``None``: as it
+            was.
     """
 
     role: str
@@ -66,7 +67,9 @@ class Record:
     def from_json(cls, data: Mapping[str, Any]) -> Record:
         """Read what `to_json` wrote."""
         weights = {
-            name: Weight(item["role"], tuple(item["permutation"]) if "permutation" in item else None)
+            name: Weight(
+                item["role"], tuple(item["permutation"]) if "permutation" in item else None
+            )
             for name, item in data["weights"].items()
         }
         return cls(

@@ -1,8 +1,8 @@
 """ONNX -> TensorFlow through onnx2tf, in an interpreter of its own.
 
 Its dependencies cannot live beside current packages, so only an ONNX file, a SavedModel and a few
-lines of JSON cross the border. It moves channels last; the signature declares that of each input and
-output, and the verifier undoes what is declared and nothing else.
+lines of JSON cross the border. It moves channels last; the signature declares that of each input
+and output, and the verifier undoes what is declared and nothing else.
 """
 
 from __future__ import annotations

@@ -46,7 +46,9 @@ def requested(
     return model, replace(
         signature,
         inputs=tuple(_permuted_input(model, inputs[s.name], s, layout) for s in signature.inputs),
-        outputs=tuple(_permuted_output(model, outputs[s.name], s, layout) for s in signature.outputs),
+        outputs=tuple(
+            _permuted_output(model, outputs[s.name], s, layout) for s in signature.outputs
+        ),
     )
 
 

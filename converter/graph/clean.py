@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import onnx_ir as ir
 from onnx_ir.passes.common import (
     CommonSubexpressionEliminationPass,
@@ -16,20 +19,27 @@ def clean(model: ir.Model) -> ir.Model:
 
     Weights that nothing reads stay: the target has the source's names, all of them.
     """
+    with keeping_weights(model):
+        for step in (
+            InlinePass(),
+            RemoveUnusedNodesPass(),
+            IdentityEliminationPass(),
+            CommonSubexpressionEliminationPass(),
+            RemoveUnusedNodesPass(),
+        ):
+            step(model)
+    return model
+
+
+@contextmanager
+def keeping_weights(model: ir.Model) -> Iterator[None]:
+    """Put weights that a pass takes out as unused back, and all of them in their order."""
     weights = weights_of(model)
-    for step in (
-        InlinePass(),
-        RemoveUnusedNodesPass(),
-        IdentityEliminationPass(),
-        CommonSubexpressionEliminationPass(),
-        RemoveUnusedNodesPass(),
-    ):
-        step(model)
+    yield
     constants = [v for v in model.graph.initializers.values() if v not in set(weights)]
     model.graph.initializers.clear()
     for value in (*weights, *constants):
         model.graph.register_initializer(value)
-    return model
 
 
 def weights_of(model: ir.Model) -> list[ir.Value]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
+from converter.graph.clean import keeping_weights
+
 
 def infer_shapes(model: ir.Model) -> ir.Model:
     """Fill in the shapes and types that are missing; in place. Weights are not copied."""
-    ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(model)
+    with keeping_weights(model):
+        ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(model)
     return model

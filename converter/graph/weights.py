@@ -1,8 +1,8 @@
 """Store a weight the way its consumers read it, and record how.
 
-Where every use of a weight is the same `Transpose`, the weight itself is permuted once and the nodes
-go. ``stored = source.transpose(permutation)`` is recorded beside it, so that the original can be had
-back bit by bit.
+Where every use of a weight is the same `Transpose`, the weight itself is permuted once and the
+nodes go. ``stored = source.transpose(permutation)`` is recorded beside it, so that the original can
+be had back bit by bit.
 """
 
 from __future__ import annotations

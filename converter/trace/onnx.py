@@ -21,7 +21,11 @@ def trace(source: Source, signature: Signature | None = None) -> ir.Model:
         InputSpecError: the declared inputs do not fit the graph's.
     """
     model = source.model.clone()
-    roles = {name: weight.role for name, weight in source.record.weights.items()} if source.record else None
+    roles = (
+        {name: weight.role for name, weight in source.record.weights.items()}
+        if source.record
+        else None
+    )
     for name, value in model.graph.initializers.items():
         if roles is not None:
             if name in roles:

@@ -25,6 +25,7 @@ def build(model: ir.Model, *, purpose: str = "inference") -> ConvertedModule:
         UnsupportedOpsError: operators without a handler; all are listed.
         RebuildError: an attribute that a handler does not take.
     """
+    from converter.graph.layout import channels_last, settle
     from converter.graph.shapes import infer_shapes
     from converter.graph.signatures import signature_of
     from converter.graph.weights import fold_transposes
@@ -38,7 +39,8 @@ def build(model: ir.Model, *, purpose: str = "inference") -> ConvertedModule:
 
     registry = load_handlers()
     copy = infer_shapes(model.clone())
-    copy = infer_shapes(fold_transposes(prepare(copy, registry)))
+    copy = settle(channels_last(infer_shapes(prepare(copy, registry))))
+    copy = infer_shapes(fold_transposes(copy))
     program = write(
         copy,
         registry,

@@ -287,3 +287,9 @@ def windows(x, kernel, strides, dilations):
     for k, s, d, n in zip(kernel, strides, dilations, counts, strict=True):
         views = [(*v, slice(i * d, i * d + (n - 1) * s + 1, s)) for v in views for i in range(k)]
     return tf.stack([x[(slice(None), *view)] for view in views])
+
+
+@op("BatchNormalization", since=1, domain=DOMAIN)
+def batch_normalization(X, scale, B, mean, var, *, epsilon=1e-5):
+    scale, B, mean, var = (tf.cast(t, X.dtype) for t in (scale, B, mean, var))
+    return (X - mean) * (scale * tf.math.rsqrt(var + tf.cast(epsilon, X.dtype))) + B

@@ -71,7 +71,9 @@ def from_signature(
     order = [p.name for p in parameters if p.name in tensors]
     names = (*order, *(name for name in names if name not in order))
     positional = [p.name for p in parameters][: len(order)] == order and len(order) == len(names)
-    if positional and all(p.kind is not inspect.Parameter.KEYWORD_ONLY for p in parameters[: len(order)]):
+    if positional and all(
+        p.kind is not inspect.Parameter.KEYWORD_ONLY for p in parameters[: len(order)]
+    ):
         return Example(tuple(tensors[n] for n in order), {}, {n: shapes[n] for n in order}, names)
     return Example(
         (), {name: tensors[name] for name in names}, {name: shapes[name] for name in names}, names

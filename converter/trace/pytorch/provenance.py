@@ -48,8 +48,10 @@ def _listed(text: str | None) -> list[str]:
 
 def source_line(stack_trace: str, keep_paths: bool) -> str:
     """Return ``file.py:12`` of the innermost frame outside torch itself."""
-    frames = [match for match in _FRAME.finditer(stack_trace)]
-    own = [frame for frame in frames if not re.search(r"/(site|dist)-packages/torch/", frame["file"])]
+    frames = list(_FRAME.finditer(stack_trace))
+    own = [
+        frame for frame in frames if not re.search(r"/(site|dist)-packages/torch/", frame["file"])
+    ]
     if not own:
         return ""
     frame = own[-1]

@@ -79,9 +79,13 @@ def whole_layers() -> Iterator[None]:
 
 
 def _traced(kind: str, x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
-    if len(arguments) > 3 and isinstance(arguments[2], list | tuple) and not isinstance(
-        arguments[2], Tensor
-    ) and isinstance(arguments[0], Tensor) and arguments[0].dim() == 1:
+    if (
+        len(arguments) > 3
+        and isinstance(arguments[2], list | tuple)
+        and not isinstance(arguments[2], Tensor)
+        and isinstance(arguments[0], Tensor)
+        and arguments[0].dim() == 1
+    ):
         raise TraceError(
             "a packed sequence cannot be traced",
             hint="Convert the model on padded sequences, with their lengths as a mask.",

@@ -14,6 +14,7 @@ import torch
 
 from converter.errors import EquiportError, TraceError, UsageError
 from converter.formats import Source
+from converter.formats.torch_signature import output_names
 from converter.graph.clean import clean
 from converter.signature import Signature
 from converter.trace.pytorch import attention
@@ -151,10 +152,13 @@ def from_torchscript(
             owner = fixed.get_submodule(name.rpartition(".")[0])
             leaf = name.rpartition(".")[2]
             del owner._buffers[leaf]
-            owner.register_parameter(leaf, torch.nn.Parameter(buffer, trainable[name].requires_grad))
+            owner.register_parameter(
+                leaf, torch.nn.Parameter(buffer, trainable[name].requires_grad)
+            )
     dims = {name: torch.export.Dim(name) for name in signature.dynamic_dims()}
     shapes = tuple(
-        {axis: dims[dim] for axis, dim in enumerate(spec.shape or ()) if isinstance(dim, str)} or None
+        {axis: dims[dim] for axis, dim in enumerate(spec.shape or ()) if isinstance(dim, str)}
+        or None
         for spec in signature.inputs
     )
     try:
@@ -199,36 +203,6 @@ def rename_dims(model: ir.Model, words: Mapping[str, str]) -> None:
         )
 
 
-def output_names(program: torch.export.ExportedProgram) -> list[str]:
-    """Name the outputs by the source's own keys; ``output`` for a single tensor."""
-    spec = program.call_spec.out_spec
-    assert spec is not None
-    leaves = torch.utils._pytree.tree_unflatten(list(range(spec.num_leaves)), spec)
-    names = dict(leaf_names(leaves, ""))
-    user_outputs = program.graph_signature.user_outputs
-    return [
-        names.get(index) or ("output" if spec.num_leaves == 1 else f"output_{index}")
-        for index, output in enumerate(user_outputs)
-        if output is not None
-    ]
-
-
-def leaf_names(tree: Any, prefix: str) -> Iterator[tuple[int, str]]:
-    """Yield each leaf of an output structure with the path of keys to it."""
-    if isinstance(tree, int):
-        yield tree, prefix
-    elif isinstance(tree, Mapping):
-        for key, item in tree.items():
-            yield from leaf_names(item, f"{prefix}_{key}" if prefix else str(key))
-    elif isinstance(tree, list | tuple):
-        fields = getattr(tree, "_fields", None)
-        single = len(tree) == 1 and not fields
-        for index, item in enumerate(tree):
-            key = fields[index] if fields else "" if single else str(index)
-            base = prefix or ("" if fields or single else "output")
-            yield from leaf_names(item, "_".join(part for part in (base, key) if part))
-
-
 def name_outputs(model: ir.Model, names: list[str]) -> None:
     """Rename the graph's outputs; an output that is an input or a weight gets a node of its own."""
     taken = {value.name for value in (*model.graph.inputs, *model.graph.initializers.values())}
@@ -257,8 +231,11 @@ def as_trace_error(error: Exception) -> TraceError:
     while root.__cause__ is not None:
         root = root.__cause__
     text = str(root)
-    if fixed := re.search(r"marked (\w+) as dynamic but your code specialized it to be a constant "
-                          r"\((\d+)\)", text):
+    if fixed := re.search(
+        r"marked (\w+) as dynamic but your code specialized it to be a constant "
+        r"\((\d+)\)",
+        text,
+    ):
         return TraceError(
             f"the model fixes the dimension {fixed[1]!r} at {fixed[2]}, so it cannot be dynamic",
             hint=f"Write {fixed[2]} instead of {fixed[1]} in --input, or change the model.",
@@ -278,6 +255,6 @@ def as_trace_error(error: Exception) -> TraceError:
     return TraceError(
         f"PyTorch could not trace the model: {type(root).__name__}: {summary[:500]}",
         source_line=source_line,
-        hint="Data-dependent Python control flow and unregistered custom operators cannot be traced; "
-        "torch.export.draft_export(model, inputs) lists every place.",
+        hint="Data-dependent Python control flow and unregistered custom operators cannot be "
+        "traced; torch.export.draft_export(model, inputs) lists every place.",
     )

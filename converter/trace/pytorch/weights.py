@@ -30,7 +30,9 @@ def bind_weights(model: ir.Model, program: torch.export.ExportedProgram) -> None
         for twin in used[1:]:
             twin.replace_all_uses_with(value)
         value.name = names[0]
-        trainable = isinstance(saved[names[0]], torch.nn.Parameter) and saved[names[0]].requires_grad
+        trainable = (
+            isinstance(saved[names[0]], torch.nn.Parameter) and saved[names[0]].requires_grad
+        )
         value.metadata_props["equiport.role"] = "parameter" if trainable else "buffer"
         if names[1:]:
             value.metadata_props["equiport.aliases"] = json.dumps(names[1:])
@@ -61,5 +63,8 @@ def unread(name: str, tensor: torch.Tensor) -> ir.Value:
 
     held = TorchTensor(tensor.detach(), name=name)
     return ir.Value(
-        name=name, shape=ir.Shape(list(tensor.shape)), type=ir.TensorType(held.dtype), const_value=held
+        name=name,
+        shape=ir.Shape(list(tensor.shape)),
+        type=ir.TensorType(held.dtype),
+        const_value=held,
     )

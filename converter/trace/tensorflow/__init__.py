@@ -1,4 +1,4 @@
-"""TensorFlow -> ONNX, through tf2onnx's graph processing, with the weights kept out of the graph."""
+"""TensorFlow -> ONNX, through tf2onnx's graph processing, the weights kept out of the graph."""
 
 from converter.trace.tensorflow.trace import trace
 

@@ -1,9 +1,9 @@
 """Take the weights out of a TensorFlow graph.
 
 TensorFlow's own conversion of variables to constants follows a variable into the bodies of `while`
-and `cond`. It is given stand-ins that hold one number each instead of the weights; the constants that
-come out become placeholders, so that nothing downstream can fold a weight into something else, and
-no protobuf ever holds one.
+and `cond`. It is given stand-ins that hold one number each instead of the weights; the constants
+that come out become placeholders, so that nothing downstream can fold a weight into something else,
+and no protobuf ever holds one.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ class _SplatProtos:
 
         return getattr(tensor_util, name)
 
-    def make_tensor_proto(self, values: Any, dtype: Any = None, shape: Any = None, **rest: Any) -> Any:
+    def make_tensor_proto(
+        self, values: Any, dtype: Any = None, shape: Any = None, **rest: Any
+    ) -> Any:
         from tensorflow.python.framework import tensor_util
 
         spread = isinstance(values, np.ndarray) and values.size > 1 and not any(values.strides)

@@ -37,8 +37,10 @@ def concrete(source: Source, signature: Signature | None, *, training: bool = Fa
         InputSpecError: the declared inputs do not fit.
     """
     model = source.model
-    if hasattr(model, "signatures") and not _is_keras(model) and "serving_default" in (
-        model.signatures if not callable(model.signatures) else {}
+    if (
+        hasattr(model, "signatures")
+        and not _is_keras(model)
+        and "serving_default" in (model.signatures if not callable(model.signatures) else {})
     ):
         return _from_signature(model, model.signatures["serving_default"], signature)
     if _is_keras(model):
@@ -60,12 +62,19 @@ def _from_keras(model: Any, signature: Signature | None, training: bool) -> Trac
         )
     own = _keras_inputs(model)
     inputs = _declared(own, signature)
+    if not inputs:
+        raise UsageError(
+            f"the Keras model {model.name!r} does not say what its inputs look like",
+            hint='Describe them with --input "name:dtype[dims]" (inputs= in Python).',
+        )
     structure = _input_structure(model) if own else None
     count = len(inputs)
 
     def call(*tensors: Any) -> Any:
-        packed = tf.nest.pack_sequence_as(structure, tensors) if own else (
-            tensors[0] if count == 1 else list(tensors)
+        packed = (
+            tf.nest.pack_sequence_as(structure, tensors)
+            if own
+            else (tensors[0] if count == 1 else list(tensors))
         )
         return model(packed, training=training)
 
@@ -84,14 +93,27 @@ def _keras_variables(model: Any) -> dict[str, Any]:
 
 
 def _keras_inputs(model: Any) -> tuple[TensorSpec, ...]:
-    try:
-        tensors = tf.nest.flatten(model.inputs)
-    except (AttributeError, ValueError):  # a subclassed model has no symbolic inputs
-        return ()
+    tensors = _symbolic_inputs(model)
     return tuple(
         TensorSpec(tensor.name, tf.as_dtype(tensor.dtype).name, _words(tensor.name, tensor.shape))
-        for tensor in tensors or ()
+        for tensor in tf.nest.flatten(tensors)
     )
+
+
+def _symbolic_inputs(model: Any) -> Any:
+    """Return the model's symbolic inputs as it takes them; nothing where it has none.
+
+    A subclassed model has one if it was once called on a `keras.Input`.
+    """
+    if (structure := getattr(model, "_inputs_struct", None)) is not None:
+        return structure
+    if inputs := getattr(model, "inputs", None):
+        return inputs
+    try:
+        tensor = model.input
+    except (AttributeError, ValueError):
+        return ()
+    return () if isinstance(tensor, list | tuple | dict) else tensor
 
 
 def _words(name: str, shape: Any) -> tuple[int | str, ...]:
@@ -104,9 +126,7 @@ def _words(name: str, shape: Any) -> tuple[int | str, ...]:
 
 def _input_structure(model: Any) -> Any:
     """Return the model's inputs as it takes them: a tensor, a list or a dict."""
-    structure = getattr(model, "_inputs_struct", None)
-    if structure is None:
-        structure = model.inputs
+    structure = _symbolic_inputs(model)
     leaves = tf.nest.flatten(structure)
     return leaves[0] if len(leaves) == 1 and isinstance(structure, list) else structure
 
@@ -140,7 +160,9 @@ def _declared(own: tuple[TensorSpec, ...], signature: Signature | None) -> tuple
         shape = spec.shape if wish.shape is None else wish.shape
         fits = spec.shape is None or (
             len(spec.shape) == len(shape or ())
-            and all(a == b or isinstance(a, str) for a, b in zip(spec.shape, shape or (), strict=False))
+            and all(
+                a == b or isinstance(a, str) for a, b in zip(spec.shape, shape or (), strict=False)
+            )
         )
         if not fits:
             raise InputSpecError(f"input {spec.name!r} is declared as {wish}, the model has {spec}")
@@ -184,7 +206,9 @@ def _leaves(structure: Any, path: tuple) -> Any:
 def _from_signature(model: Any, function: Any, signature: Signature | None) -> Traced:
     keywords = function.structured_input_signature[1]
     own = tuple(
-        TensorSpec(name, spec.dtype.name, _words(name, spec.shape) if spec.shape.rank is not None else None)
+        TensorSpec(
+            name, spec.dtype.name, _words(name, spec.shape) if spec.shape.rank is not None else None
+        )
         for name, spec in keywords.items()
     )
     inputs = _declared(own, signature)
@@ -219,7 +243,9 @@ def _from_function(model: Any, signature: Signature | None) -> Traced:
     specs = tf.nest.flatten(given)
     inputs = tuple(
         TensorSpec(
-            spec.name or f"input_{i}", spec.dtype.name, _words(spec.name or f"input_{i}", spec.shape)
+            spec.name or f"input_{i}",
+            spec.dtype.name,
+            _words(spec.name or f"input_{i}", spec.shape),
         )
         for i, spec in enumerate(specs)
     )

@@ -18,8 +18,12 @@ def erfc(ctx: Any, node: Any, name: str, args: Any) -> None:
     erf = ctx.make_node("Erf", [source], dtypes=[dtype], shapes=[shape])
     one = ctx.make_const(utils.make_name("one"), np.array(1, utils.map_onnx_to_numpy_type(dtype)))
     ctx.make_node(
-        "Sub", [one.output[0], erf.output[0]], name=node.name, outputs=node.output,
-        dtypes=[dtype], shapes=[shape],
+        "Sub",
+        [one.output[0], erf.output[0]],
+        name=node.name,
+        outputs=node.output,
+        dtypes=[dtype],
+        shapes=[shape],
     )
 
 

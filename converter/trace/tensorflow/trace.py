@@ -15,14 +15,14 @@ import onnx_ir as ir
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf  # noqa: E402  after the log level, which is read at import
+import tensorflow as tf
 
-from converter.errors import EquiportError, TraceError, UnsupportedOp, UnsupportedOpsError  # noqa: E402
-from converter.formats import Source  # noqa: E402
-from converter.graph.clean import clean  # noqa: E402
-from converter.signature import Signature, TensorSpec  # noqa: E402
-from converter.trace.tensorflow.freeze import Frozen, freeze  # noqa: E402
-from converter.trace.tensorflow.functions import Traced, concrete  # noqa: E402
+from converter.errors import EquiportError, TraceError, UnsupportedOp, UnsupportedOpsError
+from converter.formats import Source
+from converter.graph.clean import clean
+from converter.signature import Signature, TensorSpec
+from converter.trace.tensorflow.freeze import Frozen, freeze
+from converter.trace.tensorflow.functions import Traced, concrete
 
 OPSET = 18
 """The newest opset that tf2onnx writes."""
