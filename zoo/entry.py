@@ -60,6 +60,8 @@ class Entry:
         torch, tf: the model in each framework, where there is one.
         seed: of the random weights, or of the training.
         gain: factor on the random kernels, where the architecture would flatten the signal.
+        damped: end of the path of Keras weights that are scaled by 0.3: where a residual branch is
+            as large as its shortcut, a random network amplifies its own rounding noise.
         name_map: rules that make every weight of the Keras twin of the PyTorch twin's.
         permutations: input or output name (``output`` for the only one) to the axes by which
             PyTorch's tensor becomes TensorFlow's: ``tf = torch.transpose(permutation)``.
@@ -78,6 +80,7 @@ class Entry:
     tf: Side | None = None
     seed: int = 0
     gain: float = 1.0
+    damped: str | None = None
     name_map: tuple[Rule, ...] = ()
     permutations: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)

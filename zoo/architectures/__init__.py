@@ -51,7 +51,7 @@ ARCHITECTURES = (
     _transformers(
         "wav2vec2",
         "Wav2Vec2, hidden states of a waveform",
-        "input_values:float32[batch,400<=samples<=16000]",
+        "input_values:float32[batch,720<=samples<=16000]",
         seed=13,
         sizes={"batch": (1, 2, 3), "samples": (800, 1600, 2005)},
     ),
@@ -63,7 +63,7 @@ ARCHITECTURES = (
         bounds=MASK_BOUNDS,
         sizes=TEXT_SIZES,
     ),
-    _keras("resnet50", "ResNet50", 64, seed=20),
+    _keras("resnet50", "ResNet50", 64, seed=20, damped="_3_bn/gamma"),
     _keras("mobilenet_v3_small", "MobileNetV3Small", 64, seed=21),
     _keras(
         "efficientnet_b0",

@@ -29,7 +29,7 @@ def kernel(
 def variance(name: str, settled: np.ndarray, seed: int) -> np.ndarray:
     """Move a settled variance off its exact value, and away from 0 where a channel is dead."""
     factor = generator(name, seed).uniform(0.8, 1.25, settled.shape)
-    return (settled * factor + 0.05).astype(np.float32)
+    return (settled * factor + 0.05 * settled.mean()).astype(np.float32)
 
 
 def generator(name: str, seed: int) -> np.random.Generator:

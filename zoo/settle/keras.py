@@ -13,6 +13,7 @@ from zoo.sampling import sample
 from zoo.settle import draw
 
 BATCH = 16
+DAMPING = 0.3
 
 
 def settle(model: keras.Model, entry: Entry) -> None:
@@ -22,7 +23,9 @@ def settle(model: keras.Model, entry: Entry) -> None:
     vanish nor explode.
     """
     for weight in model.trainable_weights:
-        weight.assign(drawn(weight.path, tuple(weight.shape), entry))
+        damped = entry.damped is not None and weight.path.endswith(entry.damped)
+        factor = DAMPING if damped else 1.0
+        weight.assign(factor * drawn(weight.path, tuple(weight.shape), entry))
     norms = [n for n in model.layers if isinstance(n, keras.layers.BatchNormalization)]
     if norms:
         settle_statistics(model, norms, entry)
