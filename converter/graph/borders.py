@@ -71,7 +71,7 @@ def _permuted_input(model: ir.Model, value: ir.Value, spec: TensorSpec, layout: 
     node = ir.node("Transpose", [value], attributes={"perm": inverse})
     inner = node.outputs[0]
     inner.name, inner.type, inner.shape = f"{value.name}_inner", value.type, value.shape
-    value.replace_all_uses_with(inner)
+    value.replace_all_uses_with(inner, replace_graph_outputs=True)
     node.replace_input_with(0, value)
     value.shape = ir.Shape([value.shape[axis] for axis in declared.permutation])
     model.graph.insert_before(next(iter(model.graph)), node)

@@ -235,8 +235,6 @@ def move_behind(node: ir.Node, permutation: Permutation) -> None:
         describe(output, output, back)
         for user, index in uses:
             user.replace_input_with(index, result)
-        for index, value in enumerate(graph.outputs):
-            if value is output:
-                graph.outputs[index] = result
+        graph.outputs[:] = [result if value is output else value for value in graph.outputs]
         result.name, output.name = output.name, f"{output.name}_moved"
         graph.insert_after(node, moved)

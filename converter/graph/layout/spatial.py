@@ -111,9 +111,6 @@ def take_over(node: ir.Node, output: ir.Value, successor: ir.Node) -> None:
     result = successor.outputs[0]
     result.type, result.shape = output.type, output.shape
     graph.insert_before(node, successor)
-    output.replace_all_uses_with(result)
-    for index, value in enumerate(graph.outputs):
-        if value is output:
-            graph.outputs[index] = result
+    output.replace_all_uses_with(result, replace_graph_outputs=True)
     output.name = None
     graph.remove(node, safe=True)
