@@ -73,7 +73,7 @@ def test_a_transposition_moves_behind_what_follows(name: str) -> None:
     settled = settle(model)
     assert count_transposes(settled) == left
     for got, want in zip(run(settled, {"x": x}), before, strict=True):  # sums in another order
-        np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(got, want, rtol=1e-6, atol=2e-6)
 
 
 def test_a_wrong_rule_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,8 +131,8 @@ def test_channels_last_leaves_one_transposition_per_border() -> None:
     assert [node.inputs[0].name for node in images] == ["x", "y_moved"]
     (got,) = TensorFlowBackend.prepare(model).run(arrays)
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
-    with pytest.raises(AssertionError):  # a permuted input is not the same
-        (wrong,) = TensorFlowBackend.prepare(model).run([arrays[0][:, ::-1], *arrays[1:]])
+    (wrong,) = TensorFlowBackend.prepare(model).run([arrays[0][:, ::-1], *arrays[1:]])
+    with pytest.raises(AssertionError):  # the channels of the input in another order
         np.testing.assert_allclose(wrong, expected, rtol=1e-4, atol=1e-4)
 
 
