@@ -23,11 +23,14 @@ class Side:
         build: ``pkg.mod:function`` that returns the bare architecture.
         train: ``pkg.mod:function`` that trains what ``build`` returned, in place, given a seed;
             ``None``: the weights are random.
+        weights_only: PyTorch's own export would fix a dynamic dimension (it takes recurrent layers
+            apart into time steps), so the model is exported as a ``state_dict``.
     """
 
     inputs: tuple[str, ...]
     build: str
     train: str | None = None
+    weights_only: bool = False
 
     @property
     def signature(self) -> Signature:

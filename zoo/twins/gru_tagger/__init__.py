@@ -6,7 +6,11 @@ from zoo.rules import embedding, gru, linear
 ENTRY = Entry(
     name="gru_tagger",
     summary="bidirectional GRU tagger, logits per token, dynamic length",
-    torch=Side(("tokens:int64[batch,length]",), "zoo.twins.gru_tagger.pytorch:build"),
+    torch=Side(
+        ("tokens:int64[batch,length]",),
+        "zoo.twins.gru_tagger.pytorch:build",
+        weights_only=True,
+    ),
     tf=Side(("tokens:int64[batch,length]",), "zoo.twins.gru_tagger.keras:build"),
     seed=9,
     name_map=(

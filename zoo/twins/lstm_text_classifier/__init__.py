@@ -6,7 +6,11 @@ from zoo.rules import embedding, linear, lstm
 ENTRY = Entry(
     name="lstm_text_classifier",
     summary="LSTM text classifier over padded token ids, dynamic length",
-    torch=Side(("tokens:int64[batch,length]",), "zoo.twins.lstm_text_classifier.pytorch:build"),
+    torch=Side(
+        ("tokens:int64[batch,length]",),
+        "zoo.twins.lstm_text_classifier.pytorch:build",
+        weights_only=True,
+    ),
     tf=Side(("tokens:int64[batch,length]",), "zoo.twins.lstm_text_classifier.keras:build"),
     seed=4,
     name_map=(
