@@ -7,8 +7,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from converter.errors import InputSpecError, TraceError, UsageError
+from converter.errors import InputSpecError, UsageError
 from converter.formats import Source
+from converter.formats.tensorflow_signature import (
+    keras_inputs,
+    keras_output_names,
+    output_names,
+    served_function,
+    served_inputs,
+    symbolic_inputs,
+    words,
+)
 from converter.signature import Signature, TensorSpec
 
 
@@ -37,14 +46,11 @@ def concrete(source: Source, signature: Signature | None, *, training: bool = Fa
         InputSpecError: the declared inputs do not fit.
     """
     model = source.model
-    if (
-        hasattr(model, "signatures")
-        and not _is_keras(model)
-        and "serving_default" in (model.signatures if not callable(model.signatures) else {})
-    ):
-        return _from_signature(model, model.signatures["serving_default"], signature)
     if _is_keras(model):
         return _from_keras(model, signature, training)
+    served = served_function(model)
+    if served is not None:
+        return _from_signature(model, served, signature)
     return _from_function(model, signature)
 
 
@@ -60,7 +66,7 @@ def _from_keras(model: Any, signature: Signature | None, training: bool) -> Trac
             f"the Keras model {model.name!r} is not built, so its inputs have no shape",
             hint='Describe them with --input "name:dtype[dims]", or call it once on data.',
         )
-    own = _keras_inputs(model)
+    own = keras_inputs(model)
     inputs = _declared(own, signature)
     if not inputs:
         raise UsageError(
@@ -79,7 +85,7 @@ def _from_keras(model: Any, signature: Signature | None, training: bool) -> Trac
         return model(packed, training=training)
 
     function = tf.function(call, autograph=False).get_concrete_function(*map(tensor_spec, inputs))
-    names = _keras_output_names(model) or output_names(function.structured_outputs)
+    names = keras_output_names(model) or output_names(function.structured_outputs)
     return Traced(function, inputs, names, _keras_variables(model))
 
 
@@ -92,51 +98,11 @@ def _keras_variables(model: Any) -> dict[str, Any]:
     return _unique(pairs)
 
 
-def _keras_inputs(model: Any) -> tuple[TensorSpec, ...]:
-    tensors = _symbolic_inputs(model)
-    return tuple(
-        TensorSpec(tensor.name, tf.as_dtype(tensor.dtype).name, _words(tensor.name, tensor.shape))
-        for tensor in tf.nest.flatten(tensors)
-    )
-
-
-def _symbolic_inputs(model: Any) -> Any:
-    """Return the model's symbolic inputs as it takes them; nothing where it has none.
-
-    A subclassed model has one if it was once called on a `keras.Input`.
-    """
-    if (structure := getattr(model, "_inputs_struct", None)) is not None:
-        return structure
-    if inputs := getattr(model, "inputs", None):
-        return inputs
-    try:
-        tensor = model.input
-    except (AttributeError, ValueError):
-        return ()
-    return () if isinstance(tensor, list | tuple | dict) else tensor
-
-
-def _words(name: str, shape: Any) -> tuple[int | str, ...]:
-    """Name open dimensions: ``batch`` first, ``<input>_dim_<axis>`` elsewhere."""
-    return tuple(
-        int(size) if size is not None else "batch" if axis == 0 else f"{name}_dim_{axis}"
-        for axis, size in enumerate(shape)
-    )
-
-
 def _input_structure(model: Any) -> Any:
     """Return the model's inputs as it takes them: a tensor, a list or a dict."""
-    structure = _symbolic_inputs(model)
+    structure = symbolic_inputs(model)
     leaves = tf.nest.flatten(structure)
     return leaves[0] if len(leaves) == 1 and isinstance(structure, list) else structure
-
-
-def _keras_output_names(model: Any) -> tuple[str, ...] | None:
-    structure = getattr(model, "_outputs_struct", None)
-    if isinstance(structure, dict):
-        return output_names(structure)
-    names = getattr(model, "output_names", None)
-    return tuple(names) if names and structure is not None else None
 
 
 def _declared(own: tuple[TensorSpec, ...], signature: Signature | None) -> tuple[TensorSpec, ...]:
@@ -178,40 +144,8 @@ def tensor_spec(spec: TensorSpec) -> tf.TensorSpec:
     return tf.TensorSpec(dims, tf.as_dtype(spec.dtype), spec.name)
 
 
-def output_names(structure: Any) -> tuple[str, ...]:
-    """Name the leaves of an output structure: keys, or ``output``, ``output_0``, ..."""
-    if structure is None:
-        raise TraceError("the function returns nothing", hint="Return the tensors to be converted.")
-    paths = [path for path, _ in _leaves(structure, ())]
-    single = len(paths) == 1
-    names = []
-    for index, path in enumerate(paths):
-        keys = [str(key) for key in path if not isinstance(key, int)]
-        digits = [str(key) for key in path if isinstance(key, int)]
-        names.append("_".join(keys + digits) if keys else "output" if single else f"output_{index}")
-    return tuple(names)
-
-
-def _leaves(structure: Any, path: tuple) -> Any:
-    if isinstance(structure, dict):
-        for key in sorted(structure):  # the order of tf.nest
-            yield from _leaves(structure[key], (*path, key))
-    elif isinstance(structure, list | tuple):
-        for index, item in enumerate(structure):
-            yield from _leaves(item, (*path, index))
-    elif structure is not None:
-        yield path, structure
-
-
 def _from_signature(model: Any, function: Any, signature: Signature | None) -> Traced:
-    keywords = function.structured_input_signature[1]
-    own = tuple(
-        TensorSpec(
-            name, spec.dtype.name, _words(name, spec.shape) if spec.shape.rank is not None else None
-        )
-        for name, spec in keywords.items()
-    )
-    inputs = _declared(own, signature)
+    inputs = _declared(served_inputs(function), signature)
     order = [spec.name for spec in inputs]
     keys = sorted(function.structured_outputs)
 
@@ -245,7 +179,7 @@ def _from_function(model: Any, signature: Signature | None) -> Traced:
         TensorSpec(
             spec.name or f"input_{i}",
             spec.dtype.name,
-            _words(spec.name or f"input_{i}", spec.shape),
+            words(spec.name or f"input_{i}", spec.shape),
         )
         for i, spec in enumerate(specs)
     )

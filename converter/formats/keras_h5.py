@@ -1,0 +1,75 @@
+"""HDF5 files of Keras: a whole model (`.h5`), or its weights alone (`.weights.h5`)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from converter.errors import UnreadableModelError
+from converter.formats import Source
+from converter.formats.content import head
+from converter.formats.factory import needed
+from converter.formats.keras_archive import (
+    CLASSES,
+    keras_on_tensorflow,
+    of_model,
+    refuse_code,
+    with_factory,
+)
+from converter.formats.reading import framework, reading
+
+NAME = "keras_h5"
+FRAMEWORK = "tensorflow"
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+_OF_KERAS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars", "model_weights"})
+"""Groups at the top of the weights that Keras writes."""
+
+
+def recognise(path: Path) -> bool:
+    """Tell HDF5 by its magic number; whether Keras wrote it shows when it is read."""
+    return head(path, len(MAGIC)) == MAGIC
+
+
+def load(path: Path, *, trust: bool, factory: str | None) -> Source:
+    """Load the model, or with a factory its weights into the factory's model.
+
+    Raises:
+        UsageError: the file holds weights alone and there is no factory, or they do not fit.
+        UntrustedModelError: it has a Lambda layer, and ``trust`` is not given.
+        UnreadableModelError: the file is damaged, or Keras did not write it.
+    """
+    config = configuration(path)
+    if factory is not None:
+        return with_factory(path, NAME, factory)
+    if config is None:
+        raise needed(path, "the weights of a Keras model")
+    if not trust:
+        refuse_code(path, config)
+    keras = keras_on_tensorflow("a Keras .h5 file")
+    with reading(path, "a Keras model", CLASSES):
+        model = keras.saving.load_model(str(path), compile=False, safe_mode=not trust)
+    return of_model(path, NAME, model)
+
+
+def configuration(path: Path) -> dict[str, Any] | None:
+    """Return the model's configuration; ``None`` if the file holds weights alone.
+
+    Raises:
+        UnreadableModelError: it is damaged, or Keras did not write it.
+    """
+    h5py = framework("h5py", "an HDF5 file")
+    with reading(path, "an HDF5 file"), h5py.File(path, "r") as file:
+        text = file.attrs.get("model_config")
+        groups = set(file)
+        if text is None:
+            if "layer_names" not in file.attrs and not groups & _OF_KERAS:
+                shown = ", ".join(sorted(groups)[:5]) or "nothing"
+                raise UnreadableModelError(
+                    f"{path} is an HDF5 file that Keras did not write: it has {shown}",
+                    hint="Equiport reads what model.save() and model.save_weights() write.",
+                )
+            return None
+        config: dict[str, Any] = json.loads(text)
+        return config

@@ -1,0 +1,87 @@
+"""SavedModel folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from converter import record as records
+from converter.errors import UnreadableModelError, UntrustedModelError
+from converter.formats import Source
+from converter.formats.reading import framework, reading
+
+NAME = "saved_model"
+FRAMEWORK = "tensorflow"
+
+GRAPH = "saved_model.pb"
+RECORD = Path("assets.extra") / records.FILE_NAME
+
+
+def folder_of(path: Path) -> Path:
+    """Return the SavedModel folder for itself or for the graph file in it."""
+    return path.parent if path.name == GRAPH and path.is_file() else path
+
+
+def recognise(path: Path) -> bool:
+    """Tell the folder by its graph file, which may be given itself too."""
+    return (folder_of(path) / GRAPH).is_file()
+
+
+def load(path: Path, *, trust: bool, factory: str | None) -> Source:
+    """Load the folder; the signature is that of ``serving_default``, or of the record.
+
+    Raises:
+        UntrustedModelError: the graph calls Python or touches files, and ``trust`` is not given.
+        UnreadableModelError: a part is missing or damaged.
+    """
+    folder = folder_of(path)
+    check_whole(folder)
+    tf: Any = framework("tensorflow", "a SavedModel")
+    framework("converter.formats.tensorflow_signature", "a SavedModel")
+    if not trust:
+        refuse_code(folder)
+    with reading(path, "a SavedModel"):
+        model = tf.saved_model.load(str(folder))
+        record = records.read(folder / RECORD)
+        signature = record.signature if record else _signature(model)
+    return Source(FRAMEWORK, NAME, model, path, signature, record)
+
+
+def _signature(model: Any) -> Any:
+    from converter.formats.tensorflow_signature import served_function, served_signature
+
+    function = served_function(model)
+    return served_signature(function) if function is not None else None
+
+
+def check_whole(folder: Path) -> None:
+    """Refuse what TensorFlow would only crash on.
+
+    Raises:
+        UnreadableModelError: the graph is empty, or an index of variables lacks its data.
+    """
+    if (folder / GRAPH).stat().st_size == 0:
+        raise UnreadableModelError(f"{folder / GRAPH} is empty", hint="Copy or download it again.")
+    variables = folder / "variables"
+    if (variables / "variables.index").is_file() != any(variables.glob("variables.data-*")):
+        raise UnreadableModelError(
+            f"{variables} has only a part of the variables",
+            hint="It needs variables.index and variables.data-...: copy the whole folder again.",
+        )
+
+
+def refuse_code(folder: Path) -> None:
+    """Look through the graph for operators that call Python or touch files.
+
+    Raises:
+        UntrustedModelError: says which, and in which function.
+    """
+    from converter.formats.saved_model_code import findings
+
+    with reading(folder, "a SavedModel"):
+        found = findings((folder / GRAPH).read_bytes())
+    if found:
+        raise UntrustedModelError(
+            f"{folder} calls Python or touches files: {'; '.join(found[:4])}",
+            hint="If you trust whoever made it, add --trust (trust=True in Python).",
+        )

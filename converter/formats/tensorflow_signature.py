@@ -1,0 +1,120 @@
+"""What Keras models and served functions say of their inputs and outputs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+
+from converter.errors import TraceError
+from converter.signature import Signature, TensorSpec
+
+SERVING = "serving_default"
+
+
+def words(name: str, shape: Any) -> tuple[int | str, ...]:
+    """Name open dimensions: ``batch`` first, ``<input>_dim_<axis>`` elsewhere."""
+    return tuple(
+        int(size) if size is not None else "batch" if axis == 0 else f"{name}_dim_{axis}"
+        for axis, size in enumerate(shape)
+    )
+
+
+def spec_of(name: str, tensor: Any) -> TensorSpec:
+    """Describe anything that has ``shape`` and ``dtype``."""
+    shape = tf.TensorShape(tensor.shape)
+    dims = None if shape.rank is None else words(name, shape.as_list())
+    return TensorSpec(name, tf.as_dtype(tensor.dtype).name, dims)
+
+
+def served_function(model: Any) -> Any:
+    """Return the function that a loaded SavedModel serves, ``None`` if it serves none."""
+    signatures = getattr(model, "signatures", None)
+    if signatures is None or callable(signatures):
+        return None
+    return dict(signatures).get(SERVING)
+
+
+def served_inputs(function: Any) -> tuple[TensorSpec, ...]:
+    """Describe the inputs of a served function, in its order."""
+    keywords = function.structured_input_signature[1]
+    return tuple(spec_of(name, spec) for name, spec in keywords.items())
+
+
+def served_signature(function: Any) -> Signature:
+    """Describe a served function."""
+    outputs = function.structured_outputs
+    return Signature(
+        served_inputs(function), tuple(spec_of(name, outputs[name]) for name in sorted(outputs))
+    )
+
+
+def keras_signature(model: Any) -> Signature | None:
+    """Describe a Keras model; ``None`` if it has no symbolic inputs."""
+    inputs = keras_inputs(model)
+    if not inputs:
+        return None
+    outputs = getattr(model, "_outputs_struct", None)
+    outputs = getattr(model, "outputs", None) if outputs is None else outputs
+    if outputs is None:
+        return None
+    names = keras_output_names(model) or output_names(outputs)
+    return Signature(inputs, tuple(map(spec_of, names, tf.nest.flatten(outputs))))
+
+
+def keras_inputs(model: Any) -> tuple[TensorSpec, ...]:
+    """Describe the symbolic inputs of a Keras model."""
+    return tuple(spec_of(tensor.name, tensor) for tensor in tf.nest.flatten(symbolic_inputs(model)))
+
+
+def symbolic_inputs(model: Any) -> Any:
+    """Return the model's symbolic inputs as it takes them; nothing where it has none.
+
+    A subclassed model has one if it was once called on a `keras.Input`.
+    """
+    if (structure := getattr(model, "_inputs_struct", None)) is not None:
+        return structure
+    if inputs := getattr(model, "inputs", None):
+        return inputs
+    try:
+        tensor = model.input
+    except (AttributeError, ValueError):
+        return ()
+    return () if isinstance(tensor, list | tuple | dict) else tensor
+
+
+def keras_output_names(model: Any) -> tuple[str, ...] | None:
+    """Return the names that a Keras model gives its outputs, if any."""
+    structure = getattr(model, "_outputs_struct", None)
+    if isinstance(structure, dict):
+        return output_names(structure)
+    names = getattr(model, "output_names", None)
+    return tuple(names) if names and structure is not None else None
+
+
+def output_names(structure: Any) -> tuple[str, ...]:
+    """Name the leaves of an output structure: keys, or ``output``, ``output_0``, ..."""
+    if structure is None:
+        raise TraceError("the function returns nothing", hint="Return the tensors to be converted.")
+    paths = [path for path, _ in _leaves(structure, ())]
+    single = len(paths) == 1
+    names = []
+    for index, path in enumerate(paths):
+        keys = [str(key) for key in path if not isinstance(key, int)]
+        digits = [str(key) for key in path if isinstance(key, int)]
+        names.append("_".join(keys + digits) if keys else "output" if single else f"output_{index}")
+    return tuple(names)
+
+
+def _leaves(structure: Any, path: tuple) -> Any:
+    if isinstance(structure, dict):
+        for key in sorted(structure):  # the order of tf.nest
+            yield from _leaves(structure[key], (*path, key))
+    elif isinstance(structure, list | tuple):
+        for index, item in enumerate(structure):
+            yield from _leaves(item, (*path, index))
+    elif structure is not None:
+        yield path, structure

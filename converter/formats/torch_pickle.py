@@ -1,0 +1,51 @@
+"""A whole PyTorch module as a pickle: what `torch.save(model)` writes. Reading it runs its code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from converter.errors import UnreadableModelError
+from converter.formats import Source
+from converter.formats.factory import needed
+from converter.formats.pickles import refusal, suspicious
+from converter.formats.reading import framework, reading
+from converter.formats.state_dict import into_module, is_torch_save, pickled_names, weights_in
+
+NAME = "torch_pickle"
+FRAMEWORK = "torch"
+
+
+def recognise(path: Path) -> bool:
+    """Tell whether `torch.save` wrote the file; `state_dict` is asked first."""
+    return is_torch_save(path)
+
+
+def load(path: Path, *, trust: bool, factory: str | None) -> Source:
+    """Unpickle the module, in evaluation mode; a checkpoint's weights go into the factory's module.
+
+    Raises:
+        UntrustedModelError: ``trust`` is not given; says what the pickle would import.
+        UsageError: it holds weights, and there is no factory, or they do not fit.
+        UnreadableModelError: the file is damaged, its classes are not there, or it holds neither.
+    """
+    found = suspicious(pickled_names(path))
+    if not trust:
+        raise refusal(path, "a pickled PyTorch object", found)
+    torch = framework("torch", "a pickled PyTorch module")
+    hint = "The classes of the model must be importable: run in the folder that has them."
+    with reading(path, "a pickled PyTorch module", hint):
+        model = torch.load(path, map_location="cpu", weights_only=False)
+    if isinstance(model, torch.nn.Module):
+        return Source(FRAMEWORK, NAME, model.eval(), path)
+    if isinstance(model, dict):
+        nested = model.get("model")
+        if isinstance(nested, torch.nn.Module):
+            return Source(FRAMEWORK, NAME, nested.eval(), path)
+        weights = weights_in(path, model)
+        if factory is None:
+            raise needed(path, "weights (a PyTorch checkpoint)")
+        return into_module(path, NAME, weights, factory)
+    raise UnreadableModelError(
+        f"{path} holds a {type(model).__name__}, not an nn.Module",
+        hint="Save the module itself, its state_dict, or an exported program.",
+    )
