@@ -16,6 +16,9 @@ from converter.progress import Progress, TerminalProgress
 INTERRUPTED = 130
 """Exit code of a run that was stopped with Ctrl-C, as shells have it."""
 
+DEFECT = 70
+"""Exit code of an error that is nobody's but Equiport's own (``EX_SOFTWARE``)."""
+
 
 @dataclass
 class Invocation:
@@ -48,9 +51,9 @@ class Invocation:
                 captured.terminal.write(
                     f"Interrupted while at the stage {progress.current}; nothing was written.\n"
                 )
-            except Exception:
-                captured.terminal.write(captured.text())
-                raise
+            except Exception as error:
+                code = DEFECT
+                self.report_defect(error, progress.current, captured.terminal)
             if self.verbose:
                 captured.terminal.write(captured.text())
         self.print_results()
@@ -84,6 +87,19 @@ class Invocation:
                     "source_line": error.source_line,
                 },
             }
+
+    def report_defect(self, error: Exception, stage: str, terminal: IO[str]) -> None:
+        """Say that Equiport itself is to blame; with ``-v`` show where."""
+        import traceback
+
+        lines = traceback.format_exception(error)
+        terminal.write(
+            f"Internal error at the stage {stage}: {type(error).__name__}: {error}\n"
+            "  This is a defect of Equiport; nothing was written. "
+            + ("Please report it with these lines:\n" if self.verbose else "-v shows where.\n")
+        )
+        if self.verbose:
+            terminal.writelines(lines)
 
     def fail(self, error: EquiportError) -> None:
         """End with an error that was found before any work."""

@@ -284,7 +284,7 @@ def finish(
     result: Conversion = engine.rebuild(source, graph, signature, path, options, progress)
     if wanted:
         with progress.stage("verify") as stage:
-            result.report = compare(source, result, path, signature, options)
+            result.report = compare(source, graph, result, path, signature, options)
             stage.detail = "passed" if result.report.passed else "FAILED"
         if not result.report.passed and not options.keep_failed:
             raise VerificationFailed(
@@ -297,7 +297,12 @@ def finish(
 
 
 def compare(
-    source: Source, result: Conversion, path: Path | None, signature: Signature, options: Options
+    source: Source,
+    graph: ir.Model,
+    result: Conversion,
+    path: Path | None,
+    signature: Signature,
+    options: Options,
 ) -> Report:
     """Run source and target and compare: files each in a process of its own."""
     if options.verifier is not None:
@@ -307,7 +312,7 @@ def compare(
     target = path if path is not None and path.exists() else result.model
     given = {
         "signature": signature,
-        "graph": result.graph,
+        "graph": graph,
         "trust": options.trust,
         "factory": options.factory,
         "device": options.device,
