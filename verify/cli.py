@@ -1,0 +1,165 @@
+"""The `verify` command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+STDOUT = "-"
+
+
+class FailOn(StrEnum):
+    """What ends the command with exit code 1."""
+
+    FAILURE = "failure"
+    FINDING = "finding"
+    NEVER = "never"
+
+
+@app.command(help="Run two models on the same inputs and compare what comes out.")
+def verify(
+    a: Annotated[str, typer.Argument(help="The source: file or folder.", show_default=False)],
+    b: Annotated[str, typer.Argument(help="The target: file or folder.", show_default=False)],
+    input_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="SPEC",
+            help='An input: "ids:int64[batch,seq<=512]"; words are dynamic. Repeat for each.',
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npz", help="Run on these arrays, one per input."),
+    ] = None,
+    tolerance: Annotated[
+        str, typer.Option(metavar="auto", help="By dtype and the source's noise.")
+    ] = "auto",
+    rtol: Annotated[
+        float | None, typer.Option(help="Instead: |a-b| <= atol + rtol*|a| per element.")
+    ] = None,
+    atol: Annotated[float | None, typer.Option(help="See --rtol.")] = None,
+    seeds: Annotated[int, typer.Option(help="How many random inputs, at least.")] = 3,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Run in this runtime where it can; a=NAME or b=NAME for one side. Repeat.",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="cpu or cuda.")] = "cpu",
+    latency: Annotated[bool, typer.Option("--latency", help="Time both sides, too.")] = False,
+    max_slowdown: Annotated[
+        float | None,
+        typer.Option(metavar="RATIO", help="Fail if b takes more than RATIO times as long as a."),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A=B", help="A value's name in a and in b. Repeat for each."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Leave out this output. Repeat.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="pkg.mod:factory", help="Builds the model that weights are of."),
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Allow files whose reading runs code in them.")
+    ] = False,
+    python_torch: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Interpreter for a PyTorch side.")
+    ] = None,
+    python_tf: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Interpreter for a TensorFlow side.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds for any one step of a side.")] = 600.0,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="What ends with exit code 1; never: only report.")
+    ] = FailOn.FAILURE,
+    json: Annotated[
+        str | None,
+        typer.Option(metavar="[FILE]", help="Write JSON; without FILE, or -: to stdout."),
+    ] = None,
+    junit: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write JUnit XML; - is stdout.")
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write one HTML page; - is stdout.")
+    ] = None,
+    markdown: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write Markdown; - is stdout.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No table, no progress.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line per run.")] = False,
+) -> None:
+    from verify.command import Invocation
+
+    files = {"json": json, "junit": junit, "html": html, "markdown": markdown}
+    invocation = Invocation(
+        {kind: path for kind, path in files.items() if path is not None},
+        quiet=quiet,
+        verbose=verbose,
+        fail_on=fail_on.value,
+    )
+    invocation.run(
+        a,
+        b,
+        rename_texts=rename or [],
+        inputs=input_ or None,
+        data=data,
+        tolerance=tolerance,
+        rtol=rtol,
+        atol=atol,
+        seeds=seeds,
+        runtime=runtime,
+        device=device,
+        latency=latency,
+        max_slowdown=max_slowdown,
+        ignore=ignore or (),
+        factory=model,
+        trust=trust,
+        python_torch=python_torch,
+        python_tf=python_tf,
+        timeout=timeout,
+    )
+
+
+def with_optional_values(arguments: list[str]) -> list[str]:
+    """Let ``--json`` stand alone: what follows is its file only if it can be nothing else.
+
+    That is ``-``, a name in ``.json``, or one that is no file or folder yet; ``--json=FILE`` is
+    never in doubt.
+    """
+    result = []
+    for index, argument in enumerate(arguments):
+        if argument == "--":
+            return result + arguments[index:]
+        result.append(argument)
+        if argument == "--json":
+            following = arguments[index + 1] if index + 1 < len(arguments) else "--"
+            is_file = following == STDOUT or (
+                not following.startswith("-")
+                and (following.endswith(".json") or not os.path.exists(following))
+            )
+            if not is_file:
+                result.append(STDOUT)
+    return result
+
+
+def main() -> None:
+    """Run the command; every way out has its exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    app(with_optional_values(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

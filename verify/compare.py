@@ -1,0 +1,234 @@
+"""One output of one run: how far b is from a, and whether that is legitimate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from verify.arrays import dtype_name
+from verify.permutations import explain
+from verify.report.result import OutputComparison
+from verify.tolerance import Limit, Tolerance, is_exact, limit
+
+CHUNK = 1 << 21
+"""Elements compared at a time: float64 copies of a large output would not fit beside it."""
+
+
+def compare(
+    name: str,
+    a: np.ndarray,
+    b: np.ndarray,
+    tolerance: Tolerance | None = None,
+    noise: float | None = None,
+) -> OutputComparison:
+    """Compare an output of b with that of a.
+
+    Shapes and dtypes must be the same, NaN and infinities must be at the same places, integers,
+    booleans and strings must be equal; other values must be within the limit (`verify.tolerance`).
+    A permutation of axes that would match is named in the reason, and fails all the same.
+
+    Args:
+        noise: the source's own relative error for this output, where it was measured.
+    """
+    dtype = dtype_name(a)
+    if a.shape != b.shape:
+        allowed = limit(dtype, _peak(a), tolerance or Tolerance(), noise)
+        reason = f"shape {_shape(b)} instead of {_shape(a)}"
+        if hint := explain(a, b, lambda x, y: _close(x, y, allowed)):
+            reason += f"; it {hint}"
+        return failed(name, a, reason)
+    other = dtype_name(b)
+    if (dtype == "string") != (other == "string"):
+        return failed(name, a, f"dtype {other} instead of {dtype}")
+    wanted = tolerance or Tolerance()
+    allowed = limit(dtype, _peak(a), wanted, noise)
+    sums = _summed(a, b, allowed)
+    reason = _reason(a, b, sums, allowed, other)
+    return OutputComparison(
+        name=name,
+        dtype=dtype,
+        shape=a.shape,
+        max_abs=sums.max_abs,
+        mean_abs=sums.mean_abs,
+        max_rel=_ratio(sums.max_abs, sums.peak),
+        cosine=sums.cosine,
+        snr_db=sums.snr_db,
+        mismatches=sums.beyond + sums.not_finite,
+        count=a.size,
+        limit=allowed.absolute,
+        limit_reason=allowed.reason,
+        passed=not reason,
+        reason=reason,
+        noise=noise,
+    )
+
+
+def failed(name: str, a: np.ndarray, reason: str) -> OutputComparison:
+    """Return the comparison of an output that has nothing to be compared with."""
+    nothing = math.nan
+    return OutputComparison(
+        name, dtype_name(a), a.shape, nothing, nothing, nothing, nothing, nothing,
+        a.size, a.size, passed=False, reason=reason,
+    )  # fmt: skip
+
+
+@dataclass
+class _Sums:
+    """What is gathered over all chunks; sums over elements that are finite on both sides."""
+
+    count: int = 0
+    max_abs: float = 0.0
+    sum_abs: float = 0.0
+    peak: float = 0.0
+    dot: float = 0.0
+    a_square: float = 0.0
+    b_square: float = 0.0
+    error_square: float = 0.0
+    beyond: int = 0
+    not_finite: int = 0
+    nan_in_b: int = 0
+    nan_in_a: int = 0
+    worst: tuple[int, float, float] | None = None
+
+    @property
+    def mean_abs(self) -> float:
+        return self.sum_abs / self.count if self.count else 0.0
+
+    @property
+    def cosine(self) -> float:
+        size = math.sqrt(self.a_square) * math.sqrt(self.b_square)
+        if size == 0:
+            return 1.0 if self.a_square == self.b_square else 0.0
+        return max(-1.0, min(1.0, self.dot / size))
+
+    @property
+    def snr_db(self) -> float:
+        if self.error_square == 0:
+            return math.inf
+        if self.a_square == 0:
+            return -math.inf
+        return 10 * math.log10(self.a_square / self.error_square)
+
+
+def _summed(a: np.ndarray, b: np.ndarray, allowed: Limit) -> _Sums:
+    sums = _Sums()
+    start = 0
+    for x, y in _chunks(a, b):
+        if x.dtype == object:
+            _add_texts(sums, x, y)
+        else:
+            _add(sums, x, y, allowed, start)
+        start += x.size
+    return sums
+
+
+def _chunks(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    flat_a, flat_b = a.reshape(-1), b.reshape(-1)
+    for start in range(0, a.size, CHUNK):
+        yield flat_a[start : start + CHUNK], flat_b[start : start + CHUNK]
+
+
+def _add_texts(sums: _Sums, x: np.ndarray, y: np.ndarray) -> None:
+    different = sum(_text(one) != _text(other) for one, other in zip(x, y, strict=True))
+    sums.count += x.size
+    sums.beyond += different
+    sums.max_abs = max(sums.max_abs, float(different > 0))
+    sums.sum_abs += different
+    sums.error_square += different
+    sums.a_square += x.size
+    sums.b_square += x.size
+    sums.dot += x.size - different
+    sums.peak = 1.0
+
+
+def _text(item: object) -> str:
+    return item.decode("utf-8", "surrogateescape") if isinstance(item, bytes) else str(item)
+
+
+def _add(sums: _Sums, x: np.ndarray, y: np.ndarray, allowed: Limit, start: int) -> None:
+    equal_integers = x == y if allowed.exact else None
+    x, y = _wide(x), _wide(y)
+    finite = np.isfinite(x) & np.isfinite(y)
+    if not finite.all():
+        with np.errstate(invalid="ignore"):
+            same = finite | (np.isnan(x) & np.isnan(y)) | (x == y)
+        sums.not_finite += int(np.count_nonzero(~same))
+        sums.nan_in_a += int(np.count_nonzero(np.isnan(x)))
+        sums.nan_in_b += int(np.count_nonzero(np.isnan(y)))
+        x, y = np.where(finite, x, 0), np.where(finite, y, 0)
+    error = np.abs(x - y)
+    size = np.abs(x)
+    sums.count += int(np.count_nonzero(finite))
+    if equal_integers is None:
+        beyond = error > allowed.absolute + allowed.relative * size
+    else:
+        beyond = ~equal_integers
+    sums.beyond += int(np.count_nonzero(beyond))
+    index = int(np.argmax(error)) if error.size else 0
+    if error.size and (sums.worst is None or error[index] > sums.max_abs):
+        sums.worst = (start + index, x[index], y[index])
+        sums.max_abs = float(error[index])
+    sums.sum_abs += float(error.sum())
+    sums.peak = max(sums.peak, float(size.max(initial=0)))
+    sums.dot += float(np.vdot(x, y).real)
+    sums.a_square += float(np.vdot(x, x).real)
+    sums.b_square += float(np.vdot(y, y).real)
+    sums.error_square += float(np.vdot(error, error).real)
+
+
+def _wide(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
+
+
+def _peak(a: np.ndarray) -> float:
+    if is_exact(dtype_name(a)):
+        return 0.0
+    peak = 0.0
+    for x, _ in _chunks(a, a):
+        size = np.abs(_wide(x))
+        peak = max(peak, float(size.max(initial=0, where=np.isfinite(size))))
+    return peak
+
+
+def _ratio(error: float, peak: float) -> float:
+    if peak > 0:
+        return error / peak
+    return 0.0 if error == 0 else math.inf
+
+
+def _close(x: np.ndarray, y: np.ndarray, allowed: Limit) -> bool:
+    if dtype_name(x) == "string" or dtype_name(y) == "string":
+        return False
+    sums = _summed(x, y, allowed)
+    return sums.beyond + sums.not_finite == 0
+
+
+def _reason(a: np.ndarray, b: np.ndarray, sums: _Sums, allowed: Limit, other: str) -> str:
+    """Say in one line what is wrong; nothing if nothing is."""
+    dtype = dtype_name(a)
+    if other != dtype:
+        return f"dtype {other} instead of {dtype}"
+    if sums.not_finite:
+        where = f"{sums.not_finite} of {a.size} elements"
+        if sums.nan_in_a != sums.nan_in_b:
+            return f"{sums.nan_in_b} NaN instead of {sums.nan_in_a} ({where} differ)"
+        return f"NaN or infinity in other places or of the other sign: {where}"
+    if not sums.beyond:
+        return ""
+    text = f"{sums.beyond} of {a.size} elements differ"
+    if not allowed.exact:
+        text += f" by more than {allowed.absolute:.3g}" if not allowed.relative else ""
+        text += f" ({allowed.reason})"
+    if sums.worst is not None:
+        index = tuple(map(int, np.unravel_index(sums.worst[0], a.shape)))
+        text += f"; most at {list(index)}: {sums.worst[2]:.6g} instead of {sums.worst[1]:.6g}"
+    if hint := explain(a, b, lambda x, y: _close(x, y, allowed)):
+        text += f"; it {hint}"
+    return text
+
+
+def _shape(x: np.ndarray) -> str:
+    return "[" + ",".join(map(str, x.shape)) + "]"

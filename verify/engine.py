@@ -1,0 +1,143 @@
+"""One side, loaded and running in this process: what a worker does, and what live models get."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converter.errors import EquiportError
+from converter.signature import Signature
+from verify import runtimes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from converter.formats import Source
+
+
+class Engine:
+    """A loaded model behind one runtime.
+
+    Attributes:
+        description: plain data: framework, kind, runtime, device, versions, signature, input names,
+            seconds that loading took.
+    """
+
+    def __init__(self, load: Callable[[], Source], wanted: list[str], device: str) -> None:
+        """Load a model and get a runtime for it.
+
+        Args:
+            load: gives the source.
+            wanted: runtimes to prefer; those that cannot run this source are passed over.
+            device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+
+        Raises:
+            EquiportError: the model cannot be read, or the runtime is missing.
+        """
+        start = time.perf_counter()
+        source = load()
+        name = runtimes.choose(source.framework, source.kind, wanted)
+        with _quiet():
+            self.runner = runtimes.load(name).open(source, device, source.signature)
+        signature: Signature | None = self.runner.signature
+        self.description: dict[str, Any] = {
+            "framework": source.framework,
+            "kind": source.kind,
+            "runtime": name,
+            "device": device,
+            "versions": runtimes.versions(source.framework),
+            "signature": signature.to_json() if signature is not None else None,
+            "recorded": source.record is not None,
+            "input_names": list(self.runner.input_names),
+            "load_seconds": time.perf_counter() - start,
+        }
+        self.prepared: Any = None
+
+    def run(self, inputs: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Run once.
+
+        Returns:
+            The outputs by name, and what is known of the run: its seconds, whether the names are
+            the model's own.
+        """
+        with _quiet():
+            self.prepared = self.runner.prepare(inputs)
+            start = time.perf_counter()
+            result = self.runner.call(self.prepared)
+            seconds = time.perf_counter() - start
+            outputs = self.runner.fetch(result)
+        return outputs, {"seconds": seconds, "named": self.runner.named_outputs}
+
+    def time(self, count: int) -> list[float]:
+        """Repeat the last run and return the seconds of each."""
+        seconds = []
+        with _quiet():
+            for _ in range(count):
+                start = time.perf_counter()
+                self.runner.call(self.prepared)
+                seconds.append(time.perf_counter() - start)
+        return seconds
+
+    def close(self) -> None:
+        """Put back what was changed on a live model."""
+        self.runner.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the frameworks' warnings off the user's screen."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def loader(path: str, *, trust: bool, factory: str | None) -> Callable[[], Source]:
+    """Return what loads a file."""
+
+    def load() -> Source:
+        from converter import formats
+
+        return formats.load(Path(path), trust=trust, factory=factory)
+
+    return load
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process has had resident, in bytes."""
+    try:  # on Linux, getrusage also counts what the parent had at the time of the fork
+        with open("/proc/self/status") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if os.uname().sysname == "Darwin" else peak * 1024
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an exception says that memory ran out, in any framework's words."""
+    text = str(error).lower()
+    signs = ("can't allocate memory", "out of memory", "failed to allocate", "oom when allocating")
+    return isinstance(error, MemoryError) or any(sign in text for sign in signs)
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an exception says, in one line; a typed error's own message."""
+    if isinstance(error, EquiportError):
+        return error.message
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    name = type(error).__name__
+    return f"{name}: {lines[0][:400]}" if lines else name

@@ -1,0 +1,283 @@
+"""One comparison: load both sides, make inputs, run, compare."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converter.errors import ConversionError, MissingFrameworkError, UsageError
+from converter.signature import Signature
+from verify import compare as comparing
+from verify import inputs as making
+from verify import matching
+from verify.arguments import Options, OwnData
+from verify.report.result import OutputComparison, Report, Run, Side, Stage
+from verify.sides import Failure, LiveSide, WorkerSide
+
+AnySide = LiveSide | WorkerSide
+
+
+@dataclass
+class Job:
+    """One comparison under way."""
+
+    a: AnySide
+    b: AnySide
+    options: Options
+    folder: Path
+    findings: list[str] = field(default_factory=list)
+    reference: Any = None
+
+    def run(self, declared: Signature | None, own_data: OwnData | None, wanted: Any) -> Report:
+        """Load, make inputs, run, compare."""
+        report = Report(_blank(self.a), _blank(self.b), findings=self.findings)
+        self.options.progress(f"loading {self.a.name} and {self.b.name}")
+        failures, known = self._load()
+        for side, description in zip((report.a, report.b), known, strict=True):
+            _describe(side, description)
+        if failures:
+            report.runs = [
+                Run("load", None, {}, failure.stage, label, failure.reason)
+                for label, failure in failures
+            ]
+            self._memory(report)
+            return report
+        if wanted:
+            _refuse_unused(wanted, report)
+        views = [_view(label, d) for label, d in zip("ab", known, strict=True)]
+        signature, cases = self._plan(declared, own_data, views)
+        feeds = [
+            matching.feed(signature, views[0], {}, self.findings),
+            matching.feed(signature, views[1], self.options.rename, self.findings),
+        ]
+        for case in cases:
+            self.options.progress(f"running {_title(case)}")
+            report.runs.append(self._compare(case, signature, feeds, views))
+        self._refusals(report)
+        if self.options.latency:
+            self._latency(report, cases, signature, feeds)
+        self._memory(report)
+        return report
+
+    def _load(self) -> tuple[list[tuple[str, Failure]], list[dict[str, Any]]]:
+        """Load both sides, at the same time where they are workers."""
+        failures, known = [], []
+        for side in (self.a, self.b):
+            side.begin_load()
+        for side in (self.a, self.b):
+            try:
+                known.append(side.end_load())
+            except Failure as failure:
+                failures.append((side.label, failure))
+                known.append({})
+        return failures, known
+
+    def _plan(
+        self, declared: Signature | None, own_data: OwnData | None, views: list[matching.View]
+    ) -> tuple[Signature, list[making.Case]]:
+        """Return the reference signature and the runs."""
+        if own_data is None:
+            signature = matching.reference(declared, *views)
+            cases = making.cases(signature, self.options.seeds, self.options.sizes)
+            if unknown := making.unbounded(signature):
+                self.findings.append(
+                    f"nothing tells which integers {', '.join(map(repr, unknown))} may hold: "
+                    "0 and 1 were used"
+                )
+            return signature, cases
+        names = [spec.name for spec in declared.inputs] if declared else []
+        for view in views:
+            own = [spec.name for spec in view.signature.inputs] if view.signature else []
+            names = names or own or view.input_names
+        made, arrays = making.from_arrays(own_data(names))
+        if (declared and declared.inputs) or any(v.signature and v.signature.inputs for v in views):
+            signature = matching.reference(declared, *views)
+            matching.check_data(arrays, signature)
+        else:
+            signature = Signature(made.inputs, declared.outputs if declared else ())
+        arrays = {spec.name: arrays[spec.name] for spec in signature.inputs}
+        return signature, [making.Case("data", {}, None, arrays)]
+
+    def _compare(
+        self, case: making.Case, signature: Signature, feeds: list[matching.Feed],
+        views: list[matching.View],
+    ) -> Run:  # fmt: skip
+        """Run both sides on one case and compare; what goes wrong becomes the row."""
+        inputs = case.inputs(signature)
+        results, failures = self._run_both(inputs, feeds)
+        seconds = {label: facts["seconds"] for label, (_, facts) in results.items()}
+        if failures:
+            refused = len(failures) == 2 and all(f.stage is Stage.RUN for f in failures.values())
+            side = "" if len(failures) == 2 else next(iter(failures))
+            reason = "; ".join(f"{label}: {f.reason}" for label, f in failures.items())
+            stage = Stage.REFUSED if refused else next(
+                (f.stage for f in failures.values() if f.stage is not Stage.RUN), Stage.RUN
+            )  # fmt: skip
+            return Run(case.label, case.seed, case.sizes, stage, side, reason, {}, seconds)
+        outputs = self._outputs(inputs, results, signature, views)
+        passed = bool(outputs) and all(item.passed for item in outputs.values())
+        reason = "" if outputs else "the models return nothing to compare"
+        stage = Stage.OK if passed else Stage.MISMATCH
+        return Run(case.label, case.seed, case.sizes, stage, "", reason, outputs, seconds)
+
+    def _outputs(
+        self, inputs: Mapping[str, np.ndarray], results: Mapping[str, Any], signature: Signature,
+        views: list[matching.View],
+    ) -> dict[str, OutputComparison]:  # fmt: skip
+        """Compare each output, those that only one side has included."""
+        (a, facts_a), (b, facts_b) = results["a"], results["b"]
+        pairs = matching.pair_outputs(
+            signature, a, facts_a["named"], b, facts_b["named"], self.options.rename
+        )
+        values_a, values_b = {}, {}
+        for name, name_a, name_b in pairs:
+            if name_a is not None:
+                values_a[name] = matching.as_source(a[name_a], views[0].output(name_a))
+            if name_b is not None:
+                values_b[name] = matching.as_source(b[name_b], views[1].output(name_b))
+        wanted = [name for name, _, _ in pairs if name not in self.options.ignore]
+        outputs = {}
+        for name in wanted:
+            if name in values_a and name in values_b:
+                outputs[name] = comparing.compare(
+                    name, values_a[name], values_b[name], self.options.tolerance,
+                    self.options.noise.get(name),
+                )  # fmt: skip
+            elif name in values_a:
+                reason = f"b has no such output; it has {', '.join(b) or 'none'}"
+                outputs[name] = comparing.failed(name, values_a[name], reason)
+            else:
+                reason = f"a has no such output; it has {', '.join(a) or 'none'}"
+                outputs[name] = comparing.failed(name, values_b[name], reason)
+        return self._with_noise(outputs, inputs, values_a, values_b)
+
+    def _run_both(
+        self, inputs: Mapping[str, np.ndarray], feeds: list[matching.Feed]
+    ) -> tuple[dict[str, Any], dict[str, Failure]]:
+        """Run both sides, at the same time where they are workers."""
+        shutil.rmtree(self.folder / "run", ignore_errors=True)
+        results: dict[str, Any] = {}
+        failures: dict[str, Failure] = {}
+        started = []
+        for side, plan in zip((self.a, self.b), feeds, strict=True):
+            try:
+                if not side.usable:
+                    raise Failure(Stage.CRASH, "not run: it crashed or hung before")
+                if isinstance(side, WorkerSide):
+                    side.restart()
+                side.begin_run(plan(inputs), self.folder / "run")
+                started.append(side)
+            except Failure as failure:
+                failures[side.label] = failure
+        for side in started:
+            try:
+                results[side.label] = side.end_run()
+            except Failure as failure:
+                failures[side.label] = failure
+        return results, failures
+
+    def _with_noise(
+        self, outputs: dict[str, OutputComparison], inputs: Mapping[str, np.ndarray],
+        values_a: Mapping[str, np.ndarray], values_b: Mapping[str, np.ndarray],
+    ) -> dict[str, OutputComparison]:  # fmt: skip
+        """Compare what failed again, with the source's own noise, if a graph can tell it."""
+        doubtful = [
+            name for name, item in outputs.items()
+            if not item.passed and name not in self.options.noise and item.max_rel < 0.1
+        ]  # fmt: skip
+        if not doubtful or self.options.graph is None or not self.options.tolerance.automatic:
+            return outputs
+        self.options.progress("measuring the source's own noise in float64")
+        from verify.noise import Reference
+
+        try:
+            self.reference = self.reference or Reference(self.options.graph)
+            measured = self.reference.noise(inputs, values_a)
+        except (ConversionError, MissingFrameworkError, ValueError, RuntimeError) as error:
+            note = f"the source's own noise could not be measured: {str(error).splitlines()[0]}"
+            if note not in self.findings:
+                self.findings.append(note)
+            return outputs
+        outputs = dict(outputs)
+        for name in doubtful:
+            if name in measured:
+                outputs[name] = comparing.compare(
+                    name, values_a[name], values_b[name], self.options.tolerance,
+                    measured[name].credible,
+                )  # fmt: skip
+        return outputs
+
+    def _refusals(self, report: Report) -> None:
+        refused = [run for run in report.runs if run.stage is Stage.REFUSED]
+        for run in refused:
+            self.findings.append(f"both refuse {run.title}, so it was not compared: {run.reason}")
+
+    def _latency(
+        self, report: Report, cases: list[making.Case], signature: Signature,
+        feeds: list[matching.Feed],
+    ) -> None:  # fmt: skip
+        """Time both sides on the largest inputs that both could run."""
+        from verify.latency import measure
+
+        ran = [
+            (sum(array.size for array in case.inputs(signature).values()), index)
+            for index, (case, run) in enumerate(zip(cases, report.runs, strict=True))
+            if len(run.seconds) == 2
+        ]
+        if not ran:
+            self.findings.append("latency was not measured: there is no run that both sides did")
+            return
+        case = cases[max(ran)[1]]
+        self.options.progress(f"timing {_title(case)}")
+        _, failures = self._run_both(case.inputs(signature), feeds)
+        if failures:
+            self.findings.append("latency was not measured: a side failed when it was run again")
+            return
+        try:
+            report.latency = measure(
+                self.a, self.b, max_slowdown=self.options.max_slowdown, inputs=_title(case)
+            )
+        except Failure as failure:
+            run = Run("latency", case.seed, case.sizes, failure.stage, "", failure.reason)
+            report.runs.append(run)
+
+    def _memory(self, report: Report) -> None:
+        report.a.peak_bytes, report.b.peak_bytes = self.a.peak_bytes, self.b.peak_bytes
+
+
+def _blank(side: AnySide) -> Side:
+    return Side(side.label, Path(side.name).name if isinstance(side, WorkerSide) else side.name,
+                live=side.live, device=side.device)  # fmt: skip
+
+
+def _describe(side: Side, description: Mapping[str, Any]) -> None:
+    for name in ("framework", "kind", "runtime", "versions", "load_seconds"):
+        if name in description:
+            setattr(side, name, description[name])
+
+
+def _view(label: str, description: Mapping[str, Any]) -> matching.View:
+    told = description["signature"]
+    signature = Signature.from_json(told) if told is not None else None
+    return matching.View(label, signature, description["input_names"])
+
+
+def _refuse_unused(wanted: dict[str, list[str]], report: Report) -> None:
+    """Refuse a runtime that was asked for and runs neither side."""
+    used = {"a": report.a, "b": report.b}
+    for name in {*wanted["a"], *wanted["b"]}:
+        askers = [label for label in "ab" if name in wanted[label]]
+        if not any(used[label].runtime == name for label in askers):
+            able = ", ".join(f"{label} runs in {used[label].runtime}" for label in askers)
+            raise UsageError(f"the runtime {name} runs neither side" if len(askers) == 2 else
+                             f"the runtime {name} does not run {askers[0]}",
+                             hint=f"Now {able}.")  # fmt: skip
+
+
+def _title(case: making.Case) -> str:
+    return Run(case.label, case.seed, case.sizes, Stage.OK).title

@@ -1,0 +1,55 @@
+"""The report as Markdown, for the summary of a CI job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from verify.report.files import write_text
+from verify.report.numbers import cosine, decibel, number, seconds, size
+from verify.report.result import Report
+
+
+def to_markdown(report: Report) -> str:
+    """Return the Markdown text."""
+    verdict = "✅ passed" if report.passed else "❌ failed"
+    lines = [f"### {_cell(report.a.name)} → {_cell(report.b.name)}: {verdict}", ""]
+    for side in (report.a, report.b):
+        versions = ", ".join(f"{name} {version}" for name, version in side.versions.items())
+        memory = f", peak memory {size(side.peak_bytes)}" if side.peak_bytes else ""
+        ran = f"{side.runtime} on {side.device}" if side.runtime else "did not load"
+        lines.append(f"- **{side.label}** `{side.name}`: {ran} ({versions}){memory}")
+    if report.outputs:
+        lines += ["", "| output | max abs | mean abs | of max | limit | cosine | SNR dB | |"]
+        lines.append("|---|--:|--:|--:|--:|--:|--:|---|")
+    for item in report.outputs.values():
+        cells = [
+            f"`{item.name}`", number(item.max_abs), number(item.mean_abs), number(item.max_rel),
+            number(item.limit), cosine(item.cosine), decibel(item.snr_db),
+            "ok" if item.passed else "**FAIL**",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
+    if report.latency is not None:
+        a, b = report.latency.a, report.latency.b
+        lines += ["", f"Latency: a {seconds(a.median)}, b {seconds(b.median)} (median), "
+                  f"b/a {report.latency.ratio:.2f}"]  # fmt: skip
+    if report.failures or report.findings:
+        lines.append("")
+    lines += [f"- failed: {_cell(line)}" for line in report.failures]
+    lines += [f"- note: {_cell(line)}" for line in report.findings]
+    return "\n".join(lines) + "\n"
+
+
+def write(report: Report, path: str | Path | None) -> str:
+    """Return the Markdown text, and write it if there is a path.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    text = to_markdown(report)
+    if path is not None:
+        write_text(text, path)
+    return text
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

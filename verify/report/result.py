@@ -1,0 +1,258 @@
+"""What a comparison found; every report is a view of this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class Stage(StrEnum):
+    """How far a run came.
+
+    ``OK`` compared and equal within the limit; ``REFUSED`` both sides refuse the inputs alike, so
+    there is nothing to compare; the others are failures, called by where they happened.
+    """
+
+    OK = "ok"
+    REFUSED = "refused"
+    LOAD = "load"
+    RUN = "run"
+    MISMATCH = "mismatch"
+    TIMEOUT = "timeout"
+    CRASH = "crash"
+
+    @property
+    def failed(self) -> bool:
+        """Whether this is a failure."""
+        return self not in (Stage.OK, Stage.REFUSED)
+
+
+@dataclass(frozen=True)
+class OutputComparison:
+    """One output of one run, b against a.
+
+    Attributes:
+        name: name of the output, a's.
+        dtype: dtype in a.
+        shape: shape in a.
+        max_abs: largest absolute difference. Booleans and strings count 1 where they differ.
+        mean_abs: mean absolute difference.
+        max_rel: ``max_abs`` relative to the largest absolute value in a.
+        cosine: cosine of the angle between the two; 1 for two zeros.
+        snr_db: signal-to-noise ratio in dB, a as the signal; infinite where there is no difference.
+        mismatches: how many elements differ by more than the limit.
+        count: how many elements there are.
+        limit: largest ``max_abs`` that passes; with rtol and atol, the smallest over all elements.
+        limit_reason: where the limit comes from.
+        passed: the verdict.
+        reason: why it failed; empty where it passed.
+        noise: the source's own error relative to its largest value, where it was measured.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    max_abs: float = 0.0
+    mean_abs: float = 0.0
+    max_rel: float = 0.0
+    cosine: float = 1.0
+    snr_db: float = float("inf")
+    mismatches: int = 0
+    count: int = 0
+    limit: float = 0.0
+    limit_reason: str = ""
+    passed: bool = True
+    reason: str = ""
+    noise: float | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One set of inputs on both sides.
+
+    Attributes:
+        label: e.g. ``seed 0`` or ``data``.
+        seed: of the random inputs, ``None`` for the user's own.
+        sizes: size of each dynamic dimension.
+        stage: how far it came.
+        side: ``"a"`` or ``"b"`` where one of them is to blame, else ``""``.
+        reason: what happened, where it failed.
+        outputs: comparison of each output, by name.
+        seconds: seconds that each side took, first run included.
+    """
+
+    label: str
+    seed: int | None
+    sizes: Mapping[str, int]
+    stage: Stage
+    side: str = ""
+    reason: str = ""
+    outputs: Mapping[str, OutputComparison] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Label and sizes in one line."""
+        sizes = ", ".join(f"{name}={size}" for name, size in self.sizes.items())
+        return f"{self.label}, {sizes}" if sizes else self.label
+
+
+@dataclass
+class Side:
+    """One of the two things compared.
+
+    Attributes:
+        label: ``"a"`` or ``"b"``.
+        name: file name, or the class of a live model.
+        framework: ``"torch"``, ``"tensorflow"`` or ``"onnx"``.
+        kind: format or kind of live object.
+        runtime: what ran it (`verify.runtimes.KINDS`).
+        device: ``"cpu"`` or ``"cuda"``.
+        versions: version of each package that matters.
+        live: ran in this process rather than in a worker.
+        load_seconds: seconds to load it.
+        peak_bytes: most memory resident in its process; for a live model that is everything here.
+    """
+
+    label: str
+    name: str
+    framework: str = ""
+    kind: str = ""
+    runtime: str = ""
+    device: str = "cpu"
+    versions: Mapping[str, str] = field(default_factory=dict)
+    live: bool = False
+    load_seconds: float = 0.0
+    peak_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one side's repeated runs."""
+
+    median: float
+    p90: float
+    runs: int
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Interleaved timing of both sides on the same inputs.
+
+    Attributes:
+        a, b: each side's timing.
+        ratio: median of b over median of a; 2 means that b takes twice as long.
+        max_slowdown: the largest ratio that passes, ``None``: no gate.
+        inputs: title of the run whose inputs were used.
+    """
+
+    a: Timing
+    b: Timing
+    ratio: float
+    max_slowdown: float | None = None
+    inputs: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the ratio is within the gate."""
+        return self.max_slowdown is None or self.ratio <= self.max_slowdown
+
+
+@dataclass
+class Report:
+    """The outcome of a comparison.
+
+    Attributes:
+        a, b: what was compared.
+        runs: every set of inputs, in order.
+        findings: what the user should know beside the verdict.
+        latency: timing, where it was asked for.
+    """
+
+    a: Side
+    b: Side
+    runs: list[Run] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    latency: Latency | None = None
+
+    @property
+    def passed(self) -> bool:
+        """At least one run was compared, none failed, and the latency is within its gate."""
+        compared = any(run.stage is Stage.OK for run in self.runs)
+        failed = any(run.stage.failed for run in self.runs)
+        return compared and not failed and (self.latency is None or self.latency.passed)
+
+    @property
+    def outputs(self) -> dict[str, OutputComparison]:
+        """Each output's worst comparison over all runs: failed ones first, then by ``max_rel``."""
+        worst: dict[str, OutputComparison] = {}
+        for run in self.runs:
+            for name, item in run.outputs.items():
+                if name not in worst or _badness(item) > _badness(worst[name]):
+                    worst[name] = item
+        return worst
+
+    @property
+    def failures(self) -> list[str]:
+        """What failed, one line each."""
+        lines = []
+        for run in self.runs:
+            failed = [item for item in run.outputs.values() if not item.passed]
+            lines += [f"{run.title}: {item.name}: {item.reason}" for item in failed]
+            if run.stage.failed and not failed:
+                where = f" in {run.side}" if run.side else ""
+                lines.append(f"{run.title}: {run.stage.value}{where}: {run.reason}")
+        if not self.runs or not any(run.stage.failed or run.stage is Stage.OK for run in self.runs):
+            lines.append("nothing was compared: no inputs that both sides take")
+        if self.latency is not None and not self.latency.passed:
+            latency = self.latency
+            lines.append(f"latency: b takes {latency.ratio:.3g} times as long as a, "
+                         f"{latency.max_slowdown:g} is allowed")  # fmt: skip
+        return lines
+
+    def __str__(self) -> str:
+        from verify.report.terminal import render
+
+        return render(self)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return plain data for JSON; `verify.report.json` has the schema."""
+        from verify.report import json
+
+        return json.to_data(self)
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return the JSON text, and write it to ``path`` if there is one."""
+        from verify.report import json
+
+        return json.write(self, path)
+
+    def to_junit(self, path: str | Path | None = None) -> str:
+        """Return JUnit XML, and write it to ``path`` if there is one."""
+        from verify.report import junit
+
+        return junit.write(self, path)
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """Return one self-contained page, and write it to ``path`` if there is one.
+
+        Raises:
+            MissingFrameworkError: jinja2 is not installed.
+        """
+        from verify.report import html
+
+        return html.write(self, path)
+
+    def to_markdown(self, path: str | Path | None = None) -> str:
+        """Return Markdown (for a job's summary), and write it to ``path`` if there is one."""
+        from verify.report import markdown
+
+        return markdown.write(self, path)
+
+
+def _badness(item: OutputComparison) -> tuple[bool, float]:
+    relative = item.max_rel
+    return (not item.passed, float("inf") if relative != relative else relative)

@@ -1,0 +1,109 @@
+"""The report on a terminal: a table that fits in 80 columns."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from verify.report.numbers import cosine, decibel, number, seconds, size
+from verify.report.result import OutputComparison, Report, Side
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+WIDTH = 80
+MOST_FAILURES = 20
+MOST_OUTPUTS = 60
+
+
+def render(report: Report, width: int = WIDTH) -> str:
+    """Return the report as plain text, without colours."""
+    text = io.StringIO()
+    show(report, Console(file=text, width=width, color_system=None, force_terminal=False))
+    return text.getvalue().rstrip() + "\n"
+
+
+def show(report: Report, console: Console, verbose: bool = False) -> None:
+    """Print the report.
+
+    Args:
+        verbose: one line per run, too.
+    """
+    for side in (report.a, report.b):
+        console.print(_side(side), highlight=False)
+    if report.outputs:
+        console.print(_table(report), highlight=False)
+    if verbose:
+        for run in report.runs:
+            console.print(f"  {run.stage.value:9} {escape(run.title)}", highlight=False)
+    if report.latency is not None:
+        console.print(_latency(report), highlight=False)
+    memory = [f"{s.label} {size(s.peak_bytes)}" for s in (report.a, report.b) if s.peak_bytes]
+    if memory:
+        console.print(f"peak memory: {', '.join(memory)}", highlight=False)
+    for finding in report.findings:
+        console.print(f"note: {escape(finding)}", highlight=False)
+    failures = report.failures
+    for line in failures[:MOST_FAILURES]:
+        console.print(f"[red]failed:[/red] {escape(line)}", highlight=False)
+    if len(failures) > MOST_FAILURES:
+        console.print(f"... and {len(failures) - MOST_FAILURES} more", highlight=False)
+    console.print(_verdict(report), highlight=False)
+
+
+def _side(side: Side) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in side.versions.items())
+    ran = f"{side.runtime} on {side.device}" if side.runtime else "did not load"
+    return f"{side.label}: {escape(side.name)} ({ran}{'; ' + versions if versions else ''})"
+
+
+def _table(report: Report) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("output", overflow="fold", min_width=8)
+    for heading in ("max abs", "mean abs", "of max", "limit", "cosine", "SNR dB"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    outputs = sorted(report.outputs.values(), key=lambda item: item.passed)
+    for item in outputs[:MOST_OUTPUTS]:
+        table.add_row(*_row(item))
+    if len(outputs) > MOST_OUTPUTS:
+        table.add_row(f"... {len(outputs) - MOST_OUTPUTS} more, all of which passed")
+    return table
+
+
+def _row(item: OutputComparison) -> tuple[str, ...]:
+    verdict = "[green]ok[/green]" if item.passed else "[red]FAIL[/red]"
+    return (
+        escape(item.name),
+        number(item.max_abs),
+        number(item.mean_abs),
+        number(item.max_rel),
+        number(item.limit),
+        cosine(item.cosine),
+        decibel(item.snr_db),
+        verdict,
+    )
+
+
+def _latency(report: Report) -> str:
+    latency = report.latency
+    assert latency is not None
+    gate = "" if latency.max_slowdown is None else f" (at most {latency.max_slowdown:g})"
+    return (
+        f"latency: a {seconds(latency.a.median)}, b {seconds(latency.b.median)} median; "
+        f"p90 {seconds(latency.a.p90)}, {seconds(latency.b.p90)}; "
+        f"b/a {latency.ratio:.2f}{gate}; {escape(latency.inputs)}"
+    )
+
+
+def _verdict(report: Report) -> str:
+    count = len(report.runs)
+    ran = f"{count} run{'s' if count != 1 else ''}"
+    if report.passed:
+        return f"[bold green]PASSED[/bold green]: {ran}, {len(report.outputs)} output(s)"
+    bad = sum(run.stage.failed for run in report.runs)
+    return f"[bold red]FAILED[/bold red]: {bad} of {ran}"

@@ -1,0 +1,58 @@
+"""ONNX's own reference evaluator: slow, in NumPy, and close to the letter of the standard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import onnx
+import onnx_ir as ir
+from onnx.reference import ReferenceEvaluator
+
+from converter.errors import UsageError
+from converter.graph.bounds import with_bounds
+from converter.graph.signatures import signature_of
+from converter.signature import Signature
+from verify.arrays import as_array
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from converter.formats import Source
+
+
+class ReferenceRunner:
+    """Runs the evaluator; see `verify.runtimes.Runner`."""
+
+    named_outputs = True
+
+    def __init__(self, proto: onnx.ModelProto, signature: Signature) -> None:
+        self.evaluator, self.signature = ReferenceEvaluator(proto), signature
+        self.input_names = [spec.name for spec in signature.inputs]
+
+    def prepare(self, inputs: dict[str, np.ndarray]) -> Any:
+        return inputs
+
+    def call(self, prepared: Any) -> Any:
+        return self.evaluator.run(None, prepared)
+
+    def fetch(self, result: Any) -> dict[str, np.ndarray]:
+        names = self.evaluator.output_names
+        return {name: as_array(value) for name, value in zip(names, result, strict=True)}
+
+    def close(self) -> None:
+        """Nothing to put back."""
+
+
+def open(source: Source, device: str, signature: Signature | None) -> ReferenceRunner:
+    """Get the evaluator ready.
+
+    Raises:
+        UsageError: another device than the CPU is asked for.
+    """
+    if device != "cpu":
+        raise UsageError("the ONNX reference evaluator runs on the CPU only")
+    model = source.model
+    if isinstance(model, onnx.ModelProto):
+        model = ir.serde.deserialize_model(model)
+    own = source.signature or signature_of(model)
+    return ReferenceRunner(ir.serde.serialize_model(model), with_bounds(own, model))

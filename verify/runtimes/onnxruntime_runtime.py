@@ -1,0 +1,138 @@
+"""ONNX Runtime."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+
+from converter.errors import UnreadableModelError, UsageError
+from converter.signature import Signature, TensorSpec
+from verify.arrays import BITS, dtype_name, from_bits, to_bits
+
+if TYPE_CHECKING:
+    from converter.formats import Source
+
+_ELEMENT_TYPES = {"bfloat16": 16, "float8e4m3fn": 17, "float8e4m3fnuz": 18, "float8e5m2": 19}
+_ELEMENT_TYPES |= {"float8e5m2fnuz": 20, "uint4": 21, "int4": 22}
+_NAMES = {"float": "float32", "double": "float64"}
+LIMIT = 1 << 30
+"""Bytes of weights past which a live graph goes to the runtime through a file."""
+
+
+class OnnxRunner:
+    """Runs a session; see `verify.runtimes.Runner`."""
+
+    named_outputs = True
+
+    def __init__(self, session: Any, device: str, signature: Signature) -> None:
+        self.session, self.device, self.signature = session, device, signature
+        self.input_names = [value.name for value in session.get_inputs()]
+        self.output_names = [value.name for value in session.get_outputs()]
+
+    def prepare(self, inputs: dict[str, np.ndarray]) -> Any:
+        return {name: _value(inputs[name]) for name in self.input_names if name in inputs}
+
+    def call(self, prepared: Any) -> Any:
+        return self.session.run_with_ort_values(None, prepared)
+
+    def fetch(self, result: Any) -> dict[str, np.ndarray]:
+        outputs = {}
+        for name, value in zip(self.output_names, result, strict=True):
+            dtype, array = _type_name(value.data_type()), value.numpy()
+            if dtype in _ELEMENT_TYPES:
+                array = from_bits(array.view(BITS.get(dtype, "uint8")), dtype)
+            outputs[name] = array
+        return outputs
+
+    def close(self) -> None:
+        """The session ends with the runner."""
+
+
+def _value(array: np.ndarray) -> Any:
+    make = onnxruntime.OrtValue
+    name = dtype_name(array)
+    if name in _ELEMENT_TYPES:
+        bits = np.ascontiguousarray(to_bits(array))
+        return make.ortvalue_from_numpy_with_onnx_type(bits, _ELEMENT_TYPES[name])
+    if name == "string":
+        texts = [item.decode() if isinstance(item, bytes) else str(item) for item in array.flat]
+        array = np.array(texts, dtype=object).reshape(array.shape)
+    return make.ortvalue_from_numpy(np.array(array, order="C"))
+
+
+def _type_name(text: str) -> str:
+    name = text.partition("(")[2].rstrip(")")
+    return _NAMES.get(name, name)
+
+
+def open(source: Source, device: str, signature: Signature | None) -> OnnxRunner:
+    """Make a session of a file or of a live graph.
+
+    Raises:
+        UsageError: ``device`` is not one that this ONNX Runtime has.
+        UnreadableModelError: ONNX Runtime refuses the graph.
+    """
+    providers = ["CPUExecutionProvider"]
+    if device.startswith("cuda"):
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            raise UsageError("this ONNX Runtime has no CUDA", hint="Use --device cpu.")
+        providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = _session(source, options, providers)
+    except Exception as error:
+        raise UnreadableModelError(
+            f"ONNX Runtime cannot run {source.path or 'the graph'}: "
+            f"{str(error).strip().splitlines()[0][:300]}",
+            hint="--runtime onnx_reference runs it without ONNX Runtime, slowly.",
+        ) from error
+    own = source.signature or _signature(session)
+    return OnnxRunner(session, device, _bounded(own, source.model))
+
+
+def _session(source: Source, options: Any, providers: list) -> Any:
+    path = source.path
+    if path is not None and path.is_dir():
+        path = path / "model.onnx"
+    if path is not None:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    import onnx_ir as ir
+
+    model = source.model
+    if not isinstance(model, ir.Model):
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
+    values = model.graph.initializers.values()
+    if sum(v.const_value.nbytes for v in values if v.const_value is not None) < LIMIT:
+        text = ir.serde.serialize_model(model).SerializeToString()
+        return onnxruntime.InferenceSession(text, options, providers=providers)
+    with tempfile.TemporaryDirectory(prefix="equiport-") as folder:
+        file = os.path.join(folder, "model.onnx")
+        ir.save(model.clone(), file, external_data="model.onnx.data")
+        return onnxruntime.InferenceSession(file, options, providers=providers)
+
+
+def _signature(session: Any) -> Signature:
+    def spec(value: Any) -> TensorSpec:
+        shape = tuple(
+            size if isinstance(size, int) else (size or f"{value.name}_{axis}")
+            for axis, size in enumerate(value.shape)
+        )
+        return TensorSpec(value.name, _type_name(value.type), shape)
+
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    return Signature(tuple(map(spec, inputs)), tuple(map(spec, outputs)))
+
+
+def _bounded(signature: Signature, model: Any) -> Signature:
+    import onnx_ir as ir
+
+    from converter.graph.bounds import with_bounds
+
+    if not isinstance(model, ir.Model):
+        model = ir.serde.deserialize_model(model)
+    return with_bounds(signature, model)

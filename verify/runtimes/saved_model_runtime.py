@@ -1,0 +1,55 @@
+"""TensorFlow: a SavedModel, through its serving signature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from converter.errors import UnreadableModelError
+from converter.signature import Signature
+from verify.runtimes.tensorflow_runtime import TensorFlowRunner, tf_device
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from converter.formats import Source
+
+SIGNATURE = "serving_default"
+
+
+class SavedModelRunner(TensorFlowRunner):
+    """Runs one signature; inputs and outputs go by name."""
+
+    def __init__(self, model: Any, function: Any, device: str, signature: Any) -> None:
+        super().__init__(function, device, signature, [])
+        self.model = model  # the function does not keep the variables alive
+        self.input_names = list(function.structured_input_signature[1])
+
+    def prepare(self, inputs: dict[str, np.ndarray]) -> Any:
+        args, _ = super().prepare(inputs)
+        return (), dict(zip(inputs, args, strict=True))
+
+    def fetch(self, result: Any) -> dict[str, np.ndarray]:
+        outputs = super().fetch(result)
+        order = [spec.name for spec in self.signature.outputs] if self.signature else []
+        if set(order) != set(outputs):
+            return outputs
+        return {name: outputs[name] for name in order}
+
+
+def open(source: Source, device: str, signature: Signature | None) -> SavedModelRunner:
+    """Take the serving signature, or the only one that there is.
+
+    Raises:
+        UnreadableModelError: the SavedModel serves nothing.
+    """
+    place = tf_device(device)
+    signatures = dict(source.model.signatures)
+    function = signatures.get(SIGNATURE)
+    if function is None and len(signatures) == 1:
+        function = next(iter(signatures.values()))
+    if function is None:
+        raise UnreadableModelError(
+            f"the SavedModel {source.path or ''} has no signature {SIGNATURE!r}",
+            hint=f"It has: {', '.join(signatures) or 'none'}. Save it with signatures=...",
+        )
+    return SavedModelRunner(source.model, function, place, source.signature)

@@ -1,0 +1,29 @@
+"""PyTorch: a TorchScript module."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from converter.signature import Signature
+from verify.runtimes.torch_runtime import ModuleRunner, torch_device
+
+if TYPE_CHECKING:
+    from converter.formats import Source
+
+
+def open(source: Source, device: str, signature: Signature | None) -> ModuleRunner:
+    """Get a scripted or traced module ready."""
+    place = torch_device(device)
+    module = source.model.to(place) if source.path is not None else source.model
+    runner = ModuleRunner(module, place, source.signature)
+    runner.parameters = _parameters(module)
+    runner.input_names = [parameter.name for parameter in runner.parameters]
+    return runner
+
+
+def _parameters(module: Any) -> list[inspect.Parameter]:
+    """Read the parameters off the compiled code: Python's own view of it is ``*args``."""
+    arguments = module.forward.schema.arguments[1:]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return [inspect.Parameter(argument.name, kind) for argument in arguments]

@@ -1,0 +1,310 @@
+"""The two sides of a comparison, live or in a worker process, behind one face."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import converter
+from converter import errors
+from converter.errors import EquiportError
+from verify.report.result import Stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MEMORY_EXIT = 77
+"""Exit status by which a worker says that it ran out of memory (`verify.worker`)."""
+
+Outputs = dict[str, "np.ndarray"]
+
+
+class Failure(Exception):
+    """One side did not get through a step; becomes a row of the report."""
+
+    def __init__(self, stage: Stage, reason: str) -> None:
+        super().__init__(reason)
+        self.stage, self.reason = stage, reason
+
+
+class LiveSide:
+    """A model that runs where it lives; it can neither crash alone nor be stopped."""
+
+    live = True
+
+    def __init__(self, label: str, model: Any, wanted: list[str], device: str) -> None:
+        self.label, self.model, self.wanted, self.device = label, model, wanted, device
+        self.name = name_of(model)
+        self.engine: Any = None
+        self.peak_bytes = 0
+        self._inputs: dict[str, np.ndarray] = {}
+
+    def begin_load(self) -> None:
+        """Nothing to start."""
+
+    def end_load(self) -> dict[str, Any]:
+        """Get the model ready and return its description (`verify.engine.Engine`)."""
+        from converter.formats import from_live
+        from verify.engine import Engine, first_line
+
+        try:
+            self.engine = Engine(lambda: from_live(self.model), self.wanted, self.device)
+        except EquiportError:
+            raise
+        except Exception as error:
+            raise Failure(Stage.LOAD, first_line(error)) from error
+        return self.engine.description
+
+    def begin_run(self, inputs: dict[str, np.ndarray], folder: Path) -> None:
+        """Remember the inputs."""
+        self._inputs = inputs
+
+    def end_run(self) -> tuple[Outputs, dict[str, Any]]:
+        """Run and return outputs and facts."""
+        from verify.engine import first_line, out_of_memory, peak_bytes
+
+        try:
+            return self.engine.run(self._inputs)
+        except EquiportError:
+            raise
+        except Exception as error:
+            stage = Stage.CRASH if out_of_memory(error) else Stage.RUN
+            raise Failure(stage, first_line(error)) from error
+        finally:
+            self.peak_bytes = peak_bytes()
+
+    def time(self, count: int) -> list[float]:
+        """Repeat the last run and return the seconds of each."""
+        return self.engine.time(count)
+
+    @property
+    def usable(self) -> bool:
+        """Whether another run can be tried."""
+        return True
+
+    def close(self) -> None:
+        """Leave the model as it was."""
+        if self.engine is not None:
+            self.engine.close()
+
+
+class WorkerSide:
+    """A model in a process of its own; whatever happens there ends in an answer or a `Failure`."""
+
+    live = False
+
+    def __init__(
+        self,
+        label: str,
+        path: Path,
+        wanted: list[str],
+        device: str,
+        *,
+        folder: Path,
+        python: str | None = None,
+        trust: bool = False,
+        factory: str | None = None,
+        timeout: float = 600.0,
+    ) -> None:
+        self.label, self.path, self.name = label, path, str(path)
+        self.load_message = {
+            "command": "load",
+            "path": str(path),
+            "trust": trust,
+            "factory": factory,
+            "runtimes": wanted,
+            "device": device,
+        }
+        self.device, self.timeout, self.folder = device, timeout, folder
+        self.python = python or sys.executable
+        self.process: subprocess.Popen[bytes] | None = None
+        self.peak_bytes = 0
+        self.crashes = 0
+        self._buffer = b""
+        self.log = folder / f"{label}.log"
+
+    def begin_load(self) -> None:
+        """Start the process and tell it what to load.
+
+        Raises:
+            UsageError: the interpreter cannot be started.
+        """
+        environment = dict(os.environ)
+        search = [str(packages_alone(self.folder)), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
+        environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        environment["PYTHONIOENCODING"] = "utf-8"
+        if self.device == "cpu":
+            environment["CUDA_VISIBLE_DEVICES"] = "-1"
+        try:
+            with self.log.open("ab") as log:
+                self.process = subprocess.Popen(
+                    [self.python, "-m", "verify.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=environment,
+                    start_new_session=True,  # Ctrl-C reaches the parent, which ends it
+                )
+        except OSError as error:
+            raise errors.UsageError(
+                f"the interpreter {self.python} cannot be started: {error.strerror}",
+                hint="Give the path of a Python that has NumPy and the framework.",
+            ) from error
+        self._buffer = b""
+        self._send(self.load_message)
+
+    def end_load(self) -> dict[str, Any]:
+        """Wait until the model is loaded and return its description (`verify.engine.Engine`)."""
+        return self._receive(Stage.LOAD)
+
+    def begin_run(self, inputs: dict[str, np.ndarray], folder: Path) -> None:
+        """Hand the inputs over, as files, and start; outputs go to ``folder``."""
+        from verify.arrays import write
+
+        place = folder / self.label
+        place.mkdir(parents=True)
+        told = {
+            name: write(array, place / f"in{index}.npy")
+            for index, (name, array) in enumerate(inputs.items())
+        }
+        self._send({"command": "run", "inputs": told, "folder": str(place)})
+
+    def end_run(self) -> tuple[Outputs, dict[str, Any]]:
+        """Wait for the outputs, mapped from their files, and facts of the run."""
+        from verify.arrays import read
+
+        facts = self._receive(Stage.RUN)
+        return {name: read(told) for name, told in facts.pop("outputs").items()}, facts
+
+    def time(self, count: int) -> list[float]:
+        """Repeat the last run and return the seconds of each."""
+        self._send({"command": "time", "count": count})
+        return self._receive(Stage.RUN)["seconds"]
+
+    @property
+    def usable(self) -> bool:
+        """Whether another run can be tried: a worker that ended is started again, once."""
+        return self.process is not None or self.crashes < 2
+
+    def restart(self) -> None:
+        """Start again after a crash; does nothing while the process runs."""
+        if self.process is None:
+            self.begin_load()
+            self.end_load()
+
+    def close(self) -> None:
+        """End the process and everything that it started."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        assert self.process is not None
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended; `_receive` says how
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def _receive(self, step: Stage) -> dict[str, Any]:
+        line = self._read_line()
+        if line is None:
+            self.crashes = 2  # the next run would hang as long again
+            self.close()
+            raise Failure(Stage.TIMEOUT, f"no answer within {self.timeout:g} s")
+        if not line:
+            raise Failure(Stage.CRASH, self._how_it_ended())
+        message = json.loads(line)
+        self.peak_bytes = max(self.peak_bytes, message.pop("peak_bytes", 0))
+        if message.pop("ok"):
+            return message
+        if message["class"] is not None:
+            kind = getattr(errors, message["class"], EquiportError)
+            raise kind(message["message"], hint=message["hint"])
+        raise Failure(Stage.CRASH if message["out_of_memory"] else step, message["message"])
+
+    def _read_line(self) -> bytes | None:
+        """Return the next line, nothing at the end of the process, ``None`` when time is up."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + self.timeout
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            while b"\n" not in self._buffer:
+                left = deadline - time.monotonic()
+                if left <= 0 or not selector.select(left):
+                    return None
+                chunk = os.read(self.process.stdout.fileno(), 1 << 16)
+                if not chunk:
+                    return b""
+                self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def _how_it_ended(self) -> str:
+        assert self.process is not None
+        process = self.process
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        status = process.returncode
+        self.crashes += 1
+        self.close()
+        if status is not None and status < 0:
+            name = signal.Signals(-status).name
+            text = f"the process was ended by {name}"
+            if name == "SIGKILL":
+                text += " (the system does that when memory runs out)"
+        elif status == MEMORY_EXIT:
+            text = "the process ran out of memory"
+        else:
+            text = f"the process ended with status {status}"
+        tail = self._tail()
+        return f"{text}; it said: {tail}" if tail else text
+
+    def _tail(self) -> str:
+        """Return the last line that the worker or its framework printed."""
+        with contextlib.suppress(OSError):
+            lines = self.log.read_text(errors="replace").strip().splitlines()
+            return lines[-1].strip()[:300] if lines else ""
+        return ""
+
+
+def packages_alone(folder: Path) -> Path:
+    """Return a folder in which another interpreter finds our packages and nothing else.
+
+    Where ours are installed, everything else of this interpreter lies beside them.
+    """
+    place = folder / "packages"
+    root = Path(converter.__file__).resolve().parent.parent
+    try:
+        place.mkdir(exist_ok=True)
+        for name in ("converter", "verify"):
+            link = place / name
+            if not link.is_symlink():
+                link.symlink_to(root / name, target_is_directory=True)
+    except OSError:  # a system without symbolic links
+        return root
+    return place
+
+
+def name_of(model: Any) -> str:
+    """Return how the report calls a live model: its own name or its class."""
+    name = getattr(model, "name", None) or getattr(model, "__name__", None)
+    kind = type(model).__name__
+    return f"{kind} {name}" if isinstance(name, str) and name else kind

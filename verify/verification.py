@@ -1,0 +1,145 @@
+"""Run both sides on the same inputs and compare: `verify` and `assert_equivalent`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converter.errors import UsageError
+from converter.signature import Signature
+from verify.arguments import Options, Progress, given_inputs, merged, wanted_runtimes
+from verify.job import AnySide, Job
+from verify.report.result import Report
+from verify.sides import LiveSide, WorkerSide
+from verify.tolerance import tolerance as tolerance_of
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+
+def verify(
+    a: Any,
+    b: Any,
+    *,
+    inputs: Any = None,
+    data: str | Path | Mapping[str, Any] | None = None,
+    signature: Signature | None = None,
+    tolerance: str = "auto",
+    rtol: float | None = None,
+    atol: float | None = None,
+    seeds: int = 3,
+    sizes: Mapping[str, Sequence[int]] | None = None,
+    runtime: str | Sequence[str] | None = None,
+    device: str = "cpu",
+    latency: bool = False,
+    max_slowdown: float | None = None,
+    trust: bool = False,
+    factory: str | None = None,
+    python_a: str | None = None,
+    python_b: str | None = None,
+    python_torch: str | None = None,
+    python_tf: str | None = None,
+    timeout: float = 600.0,
+    rename: Mapping[str, str] | None = None,
+    ignore: Sequence[str] = (),
+    graph: ir.Model | None = None,
+    noise: Mapping[str, float] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Run two models on the same inputs and compare what comes out.
+
+    A path runs in a worker process of its own, a live model in this one. What goes wrong while a
+    model runs (an exception, a crash, a hang) is a row of the report.
+
+    Args:
+        a: the source: a path or a live model.
+        b: the target, likewise.
+        inputs: arrays or tensors to run on (in order, or by name), ``--input`` texts such as
+            ``"ids:int64[batch,seq<=512]"``, or a `Signature`. ``None``: random inputs that fit what
+            the models say of themselves.
+        data: path of an ``.npz``, or arrays by input name, to run on.
+        signature: what random inputs are made for; also names the outputs of a model whose
+            outputs have only an order.
+        tolerance: ``"auto"``: by dtype, and by the source's own noise where ``graph`` tells it.
+        rtol, atol: if given, ``|a - b| <= atol + rtol * |a|`` for each element instead.
+        seeds: number of random inputs, at least; every dynamic dimension is swept besides.
+        sizes: sizes to try by dynamic dimension, instead of three chosen ones.
+        runtime: names from `verify.runtimes.KINDS` to prefer where they can run a side;
+            ``"a=..."`` and ``"b=..."`` mean that side alone.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; a live PyTorch module stays where it is.
+        latency: time both sides, too.
+        max_slowdown: fail if b takes more than this many times as long as a; implies ``latency``.
+        trust: allow files whose reading runs code that they carry.
+        factory: ``"pkg.mod:function"`` that builds the model that a weights file belongs to.
+        python_a, python_b: interpreter of that side's worker.
+        python_torch, python_tf: interpreter of whichever side is of that framework.
+        timeout: seconds for any one step of a worker.
+        rename: a's name to b's name, of inputs and outputs.
+        ignore: outputs that are not compared.
+        graph: the traced ONNX graph: tells the source's own noise.
+        noise: the source's largest relative error by output, where the caller has measured it.
+        progress: called with a line when a step begins.
+
+    Raises:
+        UsageError: the arguments do not make sense together.
+        InputSpecError: the declared inputs or the data do not fit the models.
+        UnreadableModelError: a file is missing or not a model.
+        UntrustedModelError: reading a file would run code that it carries.
+        MissingFrameworkError: a framework that a side needs is not installed.
+    """
+    options = Options(
+        tolerance_of(tolerance, rtol, atol), seeds, dict(rename or {}), tuple(ignore),
+        {name: list(values) for name, values in (sizes or {}).items()},
+        latency or max_slowdown is not None, max_slowdown, dict(noise or {}), graph,
+        progress or (lambda text: None),
+    )  # fmt: skip
+    if max_slowdown is not None and not max_slowdown > 0:
+        raise UsageError(f"max_slowdown is {max_slowdown}, it must be more than 0")
+    if not timeout > 0:
+        raise UsageError(f"timeout is {timeout}, it must be more than 0")
+    given, own_data = given_inputs(inputs, data)
+    wanted = wanted_runtimes(runtime)
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="equiport-verify-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        pythons = ((python_a, python_torch, python_tf), (python_b, python_torch, python_tf))
+        sides = []
+        common = {"trust": trust, "factory": factory, "timeout": timeout}
+        for label, model, python in zip("ab", (a, b), pythons, strict=True):
+            side = _side(label, model, wanted[label], device, folder, python, common)
+            stack.callback(side.close)
+            sides.append(side)
+        job = Job(sides[0], sides[1], options, folder)
+        return job.run(merged(signature, given), own_data, bool(runtime) and wanted)
+
+
+def assert_equivalent(a: Any, b: Any, inputs: Any = None, **options: Any) -> None:
+    """Raise unless two models agree; takes what `verify` takes.
+
+    Raises:
+        AssertionError: they do not; the message is the report.
+    """
+    report = verify(a, b, inputs=inputs, **options)
+    if not report.passed:
+        raise AssertionError(str(report))
+
+
+def _side(
+    label: str, model: Any, wanted: list[str], device: str, folder: Path,
+    pythons: tuple[str | None, str | None, str | None], common: Mapping[str, Any],
+) -> AnySide:  # fmt: skip
+    if not isinstance(model, str | Path):
+        return LiveSide(label, model, wanted, device)
+    from converter.formats import recognise
+
+    path = Path(model)
+    framework = recognise(path).FRAMEWORK
+    python, for_torch, for_tf = pythons
+    python = python or {"torch": for_torch, "tensorflow": for_tf}.get(framework)
+    return WorkerSide(
+        label, path.absolute(), wanted, device, folder=folder, python=python, **common
+    )
