@@ -1,16 +1,20 @@
 """ONNX element types and TensorFlow's, and the way of arrays between NumPy and TensorFlow.
 
-TensorFlow's kernels know no 2-bit integers, float4 or float8 with zero-less formats; those are
-carried in int8, uint8 and float32 and come back to their own type at the border.
+TensorFlow's kernels know no 2- and 4-bit integers, float4 and float8; those are carried in int8, uint8
+and float32, come back to their own type at the border, and the signature says so.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+import onnx_ir as ir
 import tensorflow as tf
+
+from converter.signature import TensorSpec
 
 STRING = 8
 
@@ -35,6 +39,7 @@ _TENSORFLOW = {
 _ONNX = {dtype: number for number, dtype in _TENSORFLOW.items()}
 _CARRIED = {n: tf.float32 for n in (17, 18, 19, 20, 23, 24)}
 _CARRIED |= {21: tf.uint8, 22: tf.int8, 25: tf.uint8, 26: tf.int8}
+_CARRIERS = {ir.DataType(n).name.lower(): dtype for n, dtype in _CARRIED.items()}
 _SMALL = {
     17: ml_dtypes.float8_e4m3fn,
     18: ml_dtypes.float8_e4m3fnuz,
@@ -57,6 +62,12 @@ def to_framework(element_type: int) -> tf.DType:
 def is_carried(element_type: int) -> bool:
     """Tell whether TensorFlow lacks the type and holds it in a wider one."""
     return element_type in _CARRIED
+
+
+def carried(spec: TensorSpec) -> TensorSpec:
+    """Return a spec that says in which wider type TensorFlow carries it, if it does."""
+    dtype = _CARRIERS.get(spec.dtype)
+    return replace(spec, carried_as=dtype.name) if dtype else spec
 
 
 def to_onnx(dtype: tf.DType) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import Any
 
 import onnx_ir as ir
 import tensorflow as tf
 
 from converter.rebuild.interpreter import Program, load_program
-from converter.rebuild.tensorflow.dtypes import from_numpy, to_framework
+from converter.rebuild.tensorflow.dtypes import carried, from_numpy, to_framework
 from converter.signature import Signature, TensorSpec
 
 
@@ -25,7 +26,12 @@ class ConvertedModule(tf.Module):
 
     def __init__(self, program: Program, signature: Signature) -> None:
         super().__init__(name="equiport")
-        self.source, self.signature = program.source, signature
+        self.source = program.source
+        self.signature = replace(
+            signature,
+            inputs=tuple(map(carried, signature.inputs)),
+            outputs=tuple(map(carried, signature.outputs)),
+        )
         self.permutations: dict[str, tuple[int, ...]] = {}
         self._weights = {name: _variable(name, value) for name, value in program.weights.items()}
         for name, value in program.weights.items():
@@ -37,7 +43,7 @@ class ConvertedModule(tf.Module):
         }
         digest = hashlib.sha256(program.source.encode()).hexdigest()[:12]
         self._forward = load_program(program.source, program.modules, program.values, digest)
-        specs = [_tensor_spec(spec) for spec in signature.inputs]
+        specs = [_tensor_spec(spec) for spec in self.signature.inputs]
         self._function = tf.function(self.run_graph, input_signature=specs, autograph=False)
         self._serving = tf.function(self._serve, input_signature=specs, autograph=False)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from converter.rebuild.tensorflow.dtypes import STRING, is_carried, to_framework, to_onnx
 from converter.rebuild.tensorflow.shapes import axis_of, dims, product, vector
 from converter.rebuild.tensorflow.table import op
 
@@ -316,31 +315,6 @@ def tile(input, repeats):
 @op("Where", since=9)
 def where(condition, X, Y):
     return tf.where(condition, X, Y)
-
-
-@op("Cast", since=6)
-def cast(input, *, to, saturate=1, round_mode="up"):
-    return cast_to(input, to)
-
-
-@op("CastLike", since=15)
-def cast_like(input, target_type, *, saturate=1, round_mode="up"):
-    return cast_to(input, to_onnx(target_type.dtype))
-
-
-def cast_to(x, to):
-    """Cast to an ONNX element type."""
-    if is_carried(to):
-        raise NotImplementedError(f"Cast to ONNX element type {to}")
-    dtype = to_framework(to)
-    if to == STRING:
-        return x if x.dtype == tf.string else tf.strings.as_string(x, shortest=x.dtype.is_floating)
-    if x.dtype == tf.string:
-        wide = tf.strings.to_number(x, tf.float64 if dtype.is_floating else tf.int64)
-        return tf.cast(wide, dtype)
-    if x.dtype.is_floating and dtype in (tf.int8, tf.uint8, tf.int16, tf.uint16, tf.uint32):
-        return tf.cast(tf.cast(x, tf.int64), dtype)  # wraps; a direct cast saturates
-    return tf.cast(x, dtype)
 
 
 @op("NonZero", since=9)
