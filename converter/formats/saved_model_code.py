@@ -99,35 +99,18 @@ def served(graph: Any) -> list[Any]:
 def reachable(graph: Any, functions: dict[str, Any]) -> list[str]:
     """Return the functions that a call of the loaded model, or of a signature, may run.
 
-    The functions that save and restore the variables hang on the saver alone, unless somebody has
-    put them elsewhere.
+    Those that save and restore the variables hang on the saver alone, so they are not among them.
     """
     waiting = [name for node in served(graph) for name in called(node)]
     waiting += list(graph.object_graph_def.concrete_functions)
-    saver = set(saver_functions(graph, functions))
     seen: dict[str, None] = {}
     while waiting:
         name = waiting.pop()
-        if name in seen or name not in functions or name in saver:
+        if name in seen or name not in functions:
             continue
         seen[name] = None
         waiting.extend(called_by(functions[name].node_def))
     return list(seen)
-
-
-def saver_functions(graph: Any, functions: dict[str, Any]) -> list[str]:
-    """Return the two functions that the saver itself names."""
-    nodes = {node.name: node for node in graph.graph_def.node}
-    saver = graph.saver_def
-    names = (saver.save_tensor_name.partition(":")[0], saver.restore_op_name)
-    outputs = {node.name for node in served(graph)}
-    return [
-        function
-        for name in names
-        if name in nodes and name not in outputs
-        for function in called(nodes[name])
-        if function in functions
-    ]
 
 
 def called_by(nodes: Iterable[Any]) -> list[str]:
