@@ -8,6 +8,7 @@ from onnx_ir.passes.common import InlinePass
 from converter.errors import RebuildError, UnsupportedOp, UnsupportedOpsError
 from converter.graph.shapes import infer_shapes
 from converter.rebuild import host
+from converter.rebuild.gradient import close_gradients
 from converter.rebuild.legacy import modernise
 from converter.rebuild.registry import Registry, schema_versions
 
@@ -23,7 +24,7 @@ def prepare(model: ir.Model, registry: Registry) -> ir.Model:
         UnsupportedOpsError: operators are left that have neither; all of them are listed.
     """
     InlinePass()(model)
-    modernise(model)
+    close_gradients(modernise(model))
     attempted: set[tuple[str, str]] = set()
     while nodes := [node for node in without_handler(model, registry) if _fresh(node, attempted)]:
         expanded = [expand_by_schema(model, node) for node in nodes]

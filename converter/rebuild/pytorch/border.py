@@ -34,13 +34,13 @@ def as_tensor(value: Nested, dtype: int, device: torch.device | str) -> torch.Te
     if all(type(item) in (int, float, bool) for item in items):
         return torch.tensor(value, dtype=kind, device=device)
     # torch.tensor would turn symbolic sizes into constants.
-    scalars = [
+    rows = [
         item.to(device=device, dtype=kind)
         if isinstance(item, torch.Tensor)
         else torch.scalar_tensor(item, dtype=kind, device=device)
         for item in items
     ]
-    return torch.stack(scalars).reshape(shape_of(value))
+    return torch.stack(rows).reshape(shape_of(value))
 
 
 def check_input(x: Any, name: str, dims: tuple[int | None, ...]) -> None:
@@ -56,7 +56,8 @@ def check_input(x: Any, name: str, dims: tuple[int | None, ...]) -> None:
     for axis, (size, wanted) in enumerate(zip(x.shape, dims, strict=True)):
         if wanted is not None and size != wanted:
             raise ValueError(
-                f"input {name!r} has size {size} on axis {axis}; the model was converted for {wanted}"
+                f"input {name!r} has size {size} on axis {axis}; "
+                f"the model was converted for {wanted}"
             )
 
 

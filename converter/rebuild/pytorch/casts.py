@@ -1,4 +1,4 @@
-"""Handlers of the room `tensor`: casts to every ONNX element type, with ONNX's rounding and saturation.
+"""Handlers of the room `tensor`: casts to every ONNX element type, with ONNX's rounding.
 
 PyTorch has no 2- and 4-bit integers, float4 and float8e8m0; they are carried in int8, uint8 and
 float32 (see `dtypes`), so the rounding to their values is done here.

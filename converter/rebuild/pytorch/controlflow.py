@@ -68,3 +68,37 @@ def scan(
         for i in range(count)
     ]
     return (*states, *outputs)
+
+
+@op("Scan", since=8)
+def scan_8(
+    sequence_lens=None,
+    *initial_state_and_scan_inputs,
+    body,
+    directions=None,
+    num_scan_inputs,
+    n_outputs,
+):
+    """Scan each batch over its own length; the batch comes first, the sequence second."""
+    values = initial_state_and_scan_inputs
+    split = len(values) - num_scan_inputs
+    longest = values[split].shape[1]
+    lengths = [longest] * values[split].shape[0]
+    lengths = lengths if sequence_lens is None else sequence_lens.tolist()
+    rows = []
+    for i, length in enumerate(lengths):
+        states, inputs = [x[i] for x in values[:split]], [x[i, :length] for x in values[split:]]
+        results = scan(
+            *states,
+            *inputs,
+            body=body,
+            num_scan_inputs=num_scan_inputs,
+            scan_input_directions=directions,
+            n_outputs=n_outputs,
+        )
+        rows.append([*results[:split], *(_prolonged(x, longest) for x in results[split:])])
+    return tuple(torch.stack(column) for column in zip(*rows, strict=True))
+
+
+def _prolonged(x, length):
+    return torch.cat((x, x.new_zeros((length - x.shape[0], *x.shape[1:]))))

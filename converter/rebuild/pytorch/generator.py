@@ -17,7 +17,7 @@ def constant_of_shape(input, *, value=None, device):
 
 
 @op("Range", since=11, either=("start", "limit", "delta"))
-def range_(start, limit, delta, *, device):
+def range_(start, limit, delta, *, stash_type=1, device):
     dtype = next((x.dtype for x in (start, limit, delta) if isinstance(x, torch.Tensor)), None)
     start, limit, delta = (
         x.item() if isinstance(x, torch.Tensor) and not torch.jit.is_tracing() else x
@@ -73,4 +73,5 @@ def bernoulli(input, *, dtype=None, seed=None):
 def multinomial(input, *, dtype=6, sample_size=1, seed=None):
     weights = torch.softmax(input.float(), -1)
     generator = _generator(seed, input.device)
-    return torch.multinomial(weights, sample_size, True, generator=generator).to(to_framework(dtype))
+    picked = torch.multinomial(weights, sample_size, True, generator=generator)
+    return picked.to(to_framework(dtype))

@@ -8,6 +8,7 @@ import torch
 from converter.rebuild.pytorch.table import op
 from converter.rebuild.pytorch.unsigned import ordered, widened
 
+
 @op("Equal", since=7)
 def equal(A, B):
     if isinstance(A, np.ndarray):  # strings

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from converter.rebuild.pytorch.table import op
-from converter.rebuild.pytorch.unsigned import divided, from_ordered, ordered, widen, widened
+from converter.rebuild.pytorch.unsigned import divided, from_ordered, ordered, widened
 
 # ------------------------------------------------------------------ arithmetic
 
@@ -268,7 +268,7 @@ def p_relu(X, slope):
 
 @op("ThresholdedRelu", since=10)
 def thresholded_relu(X, *, alpha=1.0):
-    return torch.where(X > alpha, X, torch.zeros_like(X))
+    return torch.where(alpha < X, X, torch.zeros_like(X))
 
 
 @op("Shrink", since=9)

@@ -137,7 +137,7 @@ def _place(root: nn.Module, name: str, value: ir.Value) -> None:
 
 
 def _owner(root: nn.Module, name: str) -> tuple[nn.Module, str]:
-    """Return the submodule that holds the weight called ``name``, made where needed, and its leaf."""
+    """Return the submodule that holds the weight ``name``, made where needed, and its leaf."""
     *path, leaf = name.split(".")
     for part in path:
         if part not in root._modules:

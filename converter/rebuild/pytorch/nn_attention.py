@@ -49,7 +49,8 @@ def attention(
     The plain case is PyTorch's own kernel; what that has no argument for (soft cap, the score
     output, a softmax of its own precision) is composed.
     """
-    q, k, v = split_heads(Q, q_num_heads), split_heads(K, kv_num_heads), split_heads(V, kv_num_heads)
+    q = split_heads(Q, q_num_heads)
+    k, v = split_heads(K, kv_num_heads), split_heads(V, kv_num_heads)
     past = 0
     if past_key is not None:
         past = past_key.shape[2]
@@ -59,9 +60,9 @@ def attention(
     # Off the GPU PyTorch has no half-precision kernel that rounds as ONNX's function body does.
     plain = plain and (q.dtype != torch.float16 or q.is_cuda)
     windows = (left_window_size, right_window_size)
-    if plain and is_causal and past_key is attn_mask is nonpad_kv_seqlen is None:
-        if windows == (-1, -1):
-            return join_heads(_kernel(q, k, v, None, scale, True), Q), *present, None
+    open_ = windows == (-1, -1) and past_key is attn_mask is nonpad_kv_seqlen is None
+    if plain and is_causal and open_:
+        return join_heads(_kernel(q, k, v, None, scale, True), Q), *present, None
     bias = _bias(q, k, attn_mask, nonpad_kv_seqlen, is_causal, windows, past)
     if plain:
         return join_heads(_kernel(q, k, v, bias, scale, False), Q), *present, None

@@ -10,7 +10,9 @@ from converter.rebuild.pytorch.table import op
 
 
 @op("BatchNormalization", since=7)
-def batch_normalization_7(X, scale, B, mean, var, *, epsilon=1e-5, momentum=0.9):
+def batch_normalization_7(X, scale, B, mean, var, *, epsilon=1e-5, momentum=0.9, spatial=1):
+    if not spatial:  # statistics of their own for every position
+        return ((X - mean) / torch.sqrt(var + epsilon) * scale + B,)
     return (F.batch_norm(X, mean, var, scale, B, False, 0.0, epsilon),)
 
 

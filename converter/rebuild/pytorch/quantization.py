@@ -64,7 +64,7 @@ def dequantize_linear(
 def dynamic_quantize_linear(x):
     low, high = x.amin().clamp(max=0), x.amax().clamp(min=0)
     scale = (high - low) / 255
-    zero = torch.round((-low / scale)).clamp(0, 255)
+    zero = torch.round(-low / scale).clamp(0, 255)
     y = (torch.round(x / scale) + zero).clamp(0, 255)
     return y.to(torch.uint8), scale, zero.to(torch.uint8)
 

@@ -6,9 +6,12 @@ Axes were an attribute first and became an input later (opset 13 for `ReduceSum`
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from converter.rebuild.pytorch.table import op
+from converter.rebuild.pytorch.unsigned import from_ordered, ordered, widen
 
 
 def _axes(data, axes, noop):
@@ -36,12 +39,20 @@ def _amin(x, axes, keepdim):
 
 
 def _extreme(function, x, axes, keepdim):
-    if x.numel() == 0 and x.is_floating_point():
+    if x.numel() == 0:
         shape = [1 if i in {a % x.dim() for a in axes} else s for i, s in enumerate(x.shape)]
-        fill = -float("inf") if function is torch.amax else float("inf")
-        full = torch.full(shape, fill, dtype=x.dtype, device=x.device)
+        full = torch.full(shape, _neutral(function, x.dtype), dtype=x.dtype, device=x.device)
         return full if keepdim else full.squeeze(axes)
-    return function(x, axes, keepdim)
+    return from_ordered(function(ordered(x), axes, keepdim), x.dtype)
+
+
+def _neutral(function, dtype):
+    largest = function is torch.amin
+    if dtype == torch.bool:
+        return largest
+    if dtype.is_floating_point:
+        return math.inf if largest else -math.inf
+    return torch.iinfo(dtype).max if largest else torch.iinfo(dtype).min
 
 
 def _sum(x, axes, keepdim):
@@ -73,6 +84,8 @@ def _root(x):
 
 
 def _apply(function, data, axes, keepdims, noop):
+    if widen(data) is not data and function not in (_amax, _amin):
+        return _apply(function, widen(data), axes, keepdims, noop).to(data.dtype)
     chosen = _axes(data, axes, noop)
     if not chosen and data.dim() and function in (_sum, _mean, _amax, _amin, _product):
         return data
@@ -112,6 +125,7 @@ def arg_min(data, *, axis=0, keepdims=1, select_last_index=0):
 
 
 def _arg(function, data, axis, keepdims, last):
+    data = ordered(data)
     if not last:
         return function(data, axis, bool(keepdims))
     flipped = function(torch.flip(data, (axis,)), axis, bool(keepdims))

@@ -54,8 +54,9 @@ def resize_11(
     lengths, scales = target_sizes(X, axes, scales, sizes, keep_aspect_ratio_policy)
     roi = roi or (0.0,) * len(axes) + (1.0,) * len(axes)
     crop = coordinate_transformation_mode == "tf_crop_and_resize"
+    transform = coordinate_transformation_mode
     if not crop and not antialias and not exclude_outside:
-        fast = _kernel(X, axes, lengths, scales, mode, coordinate_transformation_mode, cubic_coeff_a)
+        fast = _kernel(X, axes, lengths, scales, mode, transform, cubic_coeff_a)
         if fast is not None:
             return fast
     dtype = X.dtype
@@ -110,15 +111,14 @@ def _kernel(x, axes, lengths, scales, mode, transform, a):
     exact = all(
         full[axis][1] * x.shape[axis] == full[axis][0] for axis in spatial if axis in full
     )
-    linear = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(spatial)]
-    if mode == "linear" and exact and transform in ("half_pixel", "align_corners"):
-        if transform == "align_corners" and 1 in sizes:
-            return None
-        return F.interpolate(x, sizes, mode=linear, align_corners=transform == "align_corners")
-    if mode == "cubic" and len(spatial) == 2 and exact and a == -0.75:
-        if transform in ("half_pixel", "align_corners") and 1 not in sizes:
-            corners = transform == "align_corners"
-            return F.interpolate(x, sizes, mode="bicubic", align_corners=corners)
+    corners = transform == "align_corners"
+    if not exact or not (corners or transform == "half_pixel") or (corners and 1 in sizes):
+        return None
+    if mode == "linear":
+        kernel = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(spatial)]
+        return F.interpolate(x, sizes, mode=kernel, align_corners=corners)
+    if mode == "cubic" and len(spatial) == 2 and a == -0.75 and 1 not in sizes:
+        return F.interpolate(x, sizes, mode="bicubic", align_corners=corners)
     return None
 
 

@@ -75,3 +75,13 @@ def optional_get_element(input):
     if input is None:
         raise ValueError("OptionalGetElement of an absent optional")
     return input
+
+
+@op("SequenceMap", since=17)
+def sequence_map(input_sequence, *additional_inputs, body):
+    """Call the body for each element; further sequences go along, tensors are the same for each."""
+    rows = [
+        body(item, *(x[i] if isinstance(x, list) else x for x in additional_inputs))
+        for i, item in enumerate(input_sequence)
+    ]
+    return tuple(map(list, zip(*rows, strict=True)))

@@ -317,7 +317,8 @@ def pad_11(data, pads, constant_value=None, axes=None, *, mode="constant"):
     rank = data.dim()
     axes = range(len(pads) // 2) if axes is None else [axis % rank for axis in axes]
     count = len(pads) // 2
-    begins, ends = dict(zip(axes, pads[:count])), dict(zip(axes, pads[count:]))
+    begins = dict(zip(axes, pads[:count], strict=True))
+    ends = dict(zip(axes, pads[count:], strict=True))
     if mode == "constant":
         return _pad_constant(data, begins, ends, constant_value)
     for axis in begins:
@@ -353,7 +354,9 @@ def _pad_axis(data, axis, begin, end, mode):
     if begin < 0 or end < 0:
         start = max(-begin, 0)
         data = data.narrow(axis, start, size - start - max(-end, 0))
-        return _pad_axis(data, axis, max(begin, 0), max(end, 0), mode) if begin > 0 or end > 0 else data
+        if begin <= 0 and end <= 0:
+            return data
+        return _pad_axis(data, axis, max(begin, 0), max(end, 0), mode)
     return data.index_select(axis, steps)
 
 

@@ -1,7 +1,8 @@
 """Unsigned integers: PyTorch holds uint16, uint32 and uint64 but computes next to nothing in them.
 
-They are computed in a wider signed type and brought back. uint64 has none: int64 holds the same bits,
-which is all that adding and multiplying need; what depends on the order goes through `ordered`.
+They are computed in a wider signed type and brought back. uint64 has none: int64 holds the same
+bits, which is all that adding and multiplying need; what depends on the order goes through
+`ordered`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,7 @@ _TOP = -(2**63)
 
 
 def widened(function):
-    """Let a handler compute unsigned integers in a wider type and give back their own.
-
-    Every output that has the wider type is brought back, so an index stays an index only where the
-    handler gives it as int64 from a narrower input.
-    """
+    """Let a handler of one output compute unsigned integers in a wider type."""
 
     @functools.wraps(function)
     def handler(*inputs, **attributes):
