@@ -1,0 +1,106 @@
+"""Random inputs: valid, repeatable, every dynamic dimension swept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from converter.errors import InputSpecError, UsageError
+from converter.signature import DTYPES, DimRange, Signature, TensorSpec, parse_inputs
+from verify.arrays import dtype_name
+from verify.inputs import cases, from_file, random_inputs, unbounded
+from verify.sizes import size_of, sweep
+
+SPECS = ["ids:int64[batch,seq<=50]", "image:float32[batch,3,8<=h,w]"]
+
+
+def test_every_dimension_takes_three_sizes_and_two_differ_in_each_run() -> None:
+    combinations = sweep(parse_inputs(SPECS))
+    for name in ("batch", "seq", "h", "w"):
+        assert len({sizes[name] for sizes in combinations}) >= 3
+    for sizes in combinations:
+        assert len(set(sizes.values())) > 1
+    assert {sizes["batch"] for sizes in combinations} >= {1, 3}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "count"), [((1, None), 3), ((8, 512), 3), ((2, 3), 2), ((5, 5), 1), ((4, 6), 3)]
+)
+def test_sizes_stay_inside_the_range(allowed, count: int) -> None:
+    signature = Signature((TensorSpec("x", shape=("n",)),), (), {"n": DimRange(*allowed)})
+    sizes = {combination["n"] for combination in sweep(signature)}
+    assert len(sizes) == count
+    assert min(sizes) == allowed[0]
+    assert allowed[1] is None or max(sizes) <= allowed[1]
+
+
+def test_dimensions_may_be_expressions() -> None:
+    assert size_of("2*seq + 1", {"seq": 5}) == 11
+    assert size_of("(a+b)//2", {"a": 3, "b": 4}) == 3
+    for text in ("import os", "f(seq)", "seq.real", "other"):
+        with pytest.raises(InputSpecError):
+            size_of(text, {"seq": 1})
+    signature = Signature((TensorSpec("x", shape=("n", "n + 1")),))
+    for case in cases(signature, 2):
+        rows, columns = case.inputs(signature)["x"].shape
+        assert columns == rows + 1
+
+
+def test_runs_cover_sizes_and_seeds() -> None:
+    signature = parse_inputs(SPECS)
+    runs = cases(signature, 4)
+    assert {run.seed for run in runs} == {0, 1, 2, 3}
+    assert len(runs) == 6
+    with pytest.raises(UsageError):
+        cases(signature, 0)
+    with pytest.raises(InputSpecError, match="width"):
+        cases(signature, 1, {"width": [3]})
+
+
+def test_the_same_seed_gives_the_same_arrays_and_another_does_not() -> None:
+    signature = parse_inputs(SPECS)
+    sizes = {"batch": 3, "seq": 4, "h": 8, "w": 5}
+    first, again = (random_inputs(signature, sizes, 5) for _ in range(2))
+    other = random_inputs(signature, sizes, 6)
+    for name in first:
+        assert np.array_equal(first[name], again[name])
+    assert not np.array_equal(first["image"], other["image"])
+    assert first["ids"].shape == (3, 4)
+    assert first["image"].shape == (3, 3, 8, 5)
+
+
+@pytest.mark.parametrize("dtype", sorted(DTYPES))
+def test_every_dtype_can_be_made(dtype: str) -> None:
+    spec = TensorSpec("x", dtype, ("n", 64))
+    array = random_inputs(Signature((spec,)), {"n": 3}, 0)["x"]
+    assert dtype_name(array) == dtype
+    assert array.shape == (3, 64)
+    assert len(set(array.reshape(-1).tolist())) > 1
+
+
+def test_integers_stay_within_their_bounds_and_reach_them() -> None:
+    spec = TensorSpec("ids", "int64", (2000,), bounds=(3, 9))
+    array = random_inputs(Signature((spec,)), {}, 1)["ids"]
+    assert (array.min(), array.max()) == (3, 9)
+    assert unbounded(Signature((spec, TensorSpec("n", "uint8", (1,)), TensorSpec("x")))) == ["n"]
+
+
+def test_an_unknown_rank_is_refused_with_what_to_write() -> None:
+    with pytest.raises(InputSpecError, match="no shape") as caught:
+        random_inputs(Signature((TensorSpec("x"),)), {}, 0)
+    assert "--input" in caught.value.hint
+
+
+def test_data_files(tmp_path) -> None:
+    np.savez(tmp_path / "ok.npz", x=np.ones(3), t=np.array(["a", "bc"]))
+    data = from_file(tmp_path / "ok.npz")
+    assert data["x"].tolist() == [1, 1, 1]
+    assert data["t"].tolist() == ["a", "bc"]
+    np.save(tmp_path / "one.npy", np.ones(3))
+    np.savez(tmp_path / "pickled.npz", x=np.array([object()]))
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "ok.npz").read_bytes()[:60])
+    (tmp_path / "text.npz").write_text("no archive")
+    np.savez(tmp_path / "empty.npz")
+    for name in ("one.npy", "pickled.npz", "cut.npz", "text.npz", "empty.npz", "missing.npz"):
+        with pytest.raises(UsageError, match=name):
+            from_file(tmp_path / name)
