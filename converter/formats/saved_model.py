@@ -9,6 +9,8 @@ from converter import record as records
 from converter.errors import UnreadableModelError, UntrustedModelError
 from converter.formats import Source
 from converter.formats.reading import framework, reading
+from converter.formats.writing import writing
+from converter.record import Record
 
 NAME = "saved_model"
 FRAMEWORK = "tensorflow"
@@ -85,3 +87,26 @@ def refuse_code(folder: Path) -> None:
             f"{folder} calls Python or touches files: {'; '.join(found[:4])}",
             hint="If you trust whoever made it, add --trust (trust=True in Python).",
         )
+
+
+def save(module: Any, path: Path, record: Record) -> None:
+    """Write a SavedModel; the same module gives the same bytes.
+
+    Args:
+        module: a `converter.rebuild.tensorflow.module.ConvertedModule`.
+        path: the folder to write; what is above it exists.
+        record: what is written beside the graph.
+
+    In the loaded object ``loaded.weights[name]`` is the variable under its source's name.
+
+    Raises:
+        OutputError: the disk is full or cannot be written.
+    """
+    import tensorflow as tf
+
+    from converter.formats.saved_model_names import canonical
+
+    with writing(path):
+        tf.saved_model.save(module, str(path), signatures=module.signatures())
+        canonical(path)
+        record.write(path / RECORD)

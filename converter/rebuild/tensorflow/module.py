@@ -21,6 +21,7 @@ class ConvertedModule(tf.Module):
     Attributes:
         source: the text of ``forward``.
         signature: names, dtypes and shapes of inputs and outputs.
+        weights: the variables by their source's names; a SavedModel keeps this attribute.
         permutations: weight name to how it is stored, ``stored = source.transpose(permutation)``.
     """
 
@@ -33,7 +34,7 @@ class ConvertedModule(tf.Module):
             outputs=tuple(map(carried, signature.outputs)),
         )
         self.permutations: dict[str, tuple[int, ...]] = {}
-        self._weights = {name: _variable(name, value) for name, value in program.weights.items()}
+        self.weights = {name: _variable(name, value) for name, value in program.weights.items()}
         for name, value in program.weights.items():
             if stored := value.metadata_props.get("equiport.permutation"):
                 self.permutations[name] = tuple(map(int, stored.split(",")))
@@ -49,7 +50,7 @@ class ConvertedModule(tf.Module):
 
     def weight(self, name: str) -> tf.Tensor:
         """Return the present value of a weight."""
-        return tf.convert_to_tensor(self._weights[name])
+        return tf.convert_to_tensor(self.weights[name])
 
     def constant(self, name: str) -> tf.Tensor:
         """Return a tensor that is no weight of the source."""
@@ -57,11 +58,11 @@ class ConvertedModule(tf.Module):
 
     def get_weight(self, name: str) -> tf.Variable:
         """Return the variable under its source's name; `KeyError` when there is none."""
-        return self._weights[name]
+        return self.weights[name]
 
     def named_variables(self) -> dict[str, tf.Variable]:
         """Return all weights by their source's names."""
-        return dict(self._weights)
+        return dict(self.weights)
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Run the model.

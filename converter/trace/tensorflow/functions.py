@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,6 +194,8 @@ def named_variables(model: Any) -> dict[str, Any]:
         return _keras_variables(model)
     if hasattr(model, "named_variables"):
         return dict(model.named_variables())
+    if isinstance(kept := getattr(model, "weights", None), Mapping):  # a SavedModel of Equiport
+        return dict(kept)
     states = "seed_generator_state"  # what Keras exports beside the weights
     pairs = [(v.name.split(":")[0], v) for v in getattr(model, "variables", ())]
     return _unique([(name, v) for name, v in pairs if not name.endswith(states)])
