@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,16 @@ def merged(signature: Signature | None, given: Signature | None) -> Signature | 
     return Signature(
         (*inputs, *by_name.values()), signature.outputs, {**signature.dims, **given.dims}
     )
+
+
+def check_device(device: str) -> None:
+    """Refuse a device of a name that no runtime knows.
+
+    Raises:
+        UsageError: it is neither ``cpu`` nor ``cuda`` nor ``cuda:1``.
+    """
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise UsageError(f"unknown device {device!r}", hint="Use cpu, cuda or cuda:1.")
 
 
 def wanted_runtimes(runtime: str | Sequence[str] | None) -> dict[str, list[str]]:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from converter.errors import UsageError
 from converter.signature import Signature
-from verify.arguments import Options, Progress, given_inputs, merged, wanted_runtimes
+from verify.arguments import (
+    Options,
+    Progress,
+    check_device,
+    given_inputs,
+    merged,
+    wanted_runtimes,
+)
 from verify.job import AnySide, Job
 from verify.report.result import Report
 from verify.sides import LiveSide, WorkerSide
@@ -101,6 +108,7 @@ def verify(
         raise UsageError(f"max_slowdown is {max_slowdown}, it must be more than 0")
     if not timeout > 0:
         raise UsageError(f"timeout is {timeout}, it must be more than 0")
+    check_device(device)
     given, own_data = given_inputs(inputs, data)
     wanted = wanted_runtimes(runtime)
     with ExitStack() as stack:

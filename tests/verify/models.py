@@ -105,7 +105,7 @@ FAULTS: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
     "renamed output": (lambda: classifier(output="scores"), "b has no such output"),
     "one label off": (
         lambda: _label_off(),
-        "elements differ (int64 must be equal)",
+        "label: 3 of 3 elements differ; most at",
     ),
 }  # fmt: skip
 """Name of the fault to the spoilt model and what the report must say."""
