@@ -10,6 +10,7 @@ from converter.errors import UnreadableModelError
 from converter.formats import Source
 from converter.formats.content import head
 from converter.formats.reading import framework, reading
+from converter.formats.writing import writing
 from converter.record import Record
 
 NAME = "onnx_file"
@@ -18,6 +19,12 @@ FRAMEWORK = "onnx"
 GRAPH = "model.onnx"
 DATA = "model.onnx.data"
 RECORD_KEY = "equiport"
+
+LIMIT = 1 << 30
+"""Bytes of weights up to which they lie in the graph's file; protobuf itself ends at twice that."""
+
+_METADATA_VERSION = 10
+"""IR version from which tensors carry metadata: roles and permutations of weights."""
 
 _MODEL_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
 """Field numbers of ``ModelProto``."""
@@ -113,3 +120,30 @@ def restore_roles(model: Any, record: Record | None) -> None:
         value.metadata_props["equiport.role"] = weight.role
         if weight.permutation:
             value.metadata_props["equiport.permutation"] = ",".join(map(str, weight.permutation))
+
+
+def save(model: Any, path: Path, record: Record, *, limit: int = LIMIT) -> None:
+    """Write the graph, with the record in its metadata; the same graph gives the same bytes.
+
+    Args:
+        model: an `onnx_ir.Model`; stays as it is.
+        path: a file; past ``limit`` bytes of weights a folder with ``model.onnx`` and
+            ``model.onnx.data``, so that one rename still moves the whole artifact.
+        record: roles and permutations of the weights; read back by `load`.
+
+    Raises:
+        OutputError: the disk is full or cannot be written.
+    """
+    import onnx_ir as ir
+
+    copy = model.clone()
+    copy.metadata_props[RECORD_KEY] = json.dumps(record.to_json())
+    copy.ir_version = max(copy.ir_version or 0, _METADATA_VERSION)
+    held = [v.const_value for graph in copy.graphs() for v in graph.initializers.values()]
+    size = sum(tensor.nbytes for tensor in held if tensor is not None)
+    with writing(path):
+        if size <= limit:
+            ir.save(copy, path)
+            return
+        path.mkdir()
+        ir.save(copy, path / GRAPH, external_data=DATA)

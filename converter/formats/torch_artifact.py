@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from converter import record as records
 from converter.errors import UnreadableModelError
 from converter.formats import Source, exported_program
-from converter.formats.reading import reading
+from converter.formats.reading import framework, reading
+from converter.formats.writing import writing
+from converter.record import Record
 
 NAME = "torch_artifact"
 FRAMEWORK = "torch"
@@ -43,3 +46,49 @@ def load(path: Path, *, trust: bool, factory: str | None) -> Source:
     source = exported_program.load(program, trust=trust, factory=factory)
     signature = record.signature if record else source.signature
     return Source(FRAMEWORK, NAME, source.model, path, signature, record)
+
+
+def save(module: Any, path: Path, record: Record) -> None:
+    """Write the folder; the same module gives the same bytes.
+
+    Args:
+        module: a `converter.rebuild.pytorch.module.ConvertedModule`.
+        path: the folder to write; what is above it exists.
+        record: what is written beside the program. `model.safetensors` holds the weights that it
+            names in the source's layout, `model.pt2` as they are stored.
+
+    Raises:
+        RebuildError: the module cannot be exported.
+        OutputError: the disk is full or cannot be written.
+    """
+    import torch
+
+    from converter.formats import torch_loader
+    from converter.formats.torch_export import export
+    from converter.trace.pytorch.trace import quiet
+
+    safetensors = framework("safetensors.torch", "a PyTorch artifact")
+    with quiet(), writing(path):
+        program = export(module, record.signature)
+        path.mkdir()
+        torch.export.save(program, path / PROGRAM)
+        weights = source_weights(module, record)
+        safetensors.save_file(weights, path / WEIGHTS, metadata={"format": "pt"})
+        record.write(path / records.FILE_NAME)
+        loader = Path(torch_loader.__file__).read_text()
+        (path / LOADER).write_text(loader)
+
+
+def source_weights(module: Any, record: Record) -> dict[str, Any]:
+    """Return the named weights in the source's layout, each with memory of its own."""
+    import torch
+
+    own = module.state_dict(keep_vars=True)
+    weights = {}
+    for name, weight in record.weights.items():
+        tensor = own[name].detach().cpu()
+        if weight.permutation:
+            inverse = [weight.permutation.index(axis) for axis in range(len(weight.permutation))]
+            tensor = tensor.permute(inverse)
+        weights[name] = tensor.clone(memory_format=torch.contiguous_format)
+    return weights
