@@ -25,7 +25,7 @@ app = typer.Typer(
 )
 
 NAME = typer.Argument(help="The model's name.", show_default=False)
-FRAMEWORK = typer.Option("--framework", metavar="FRAMEWORK", help="torch or tf.")
+FRAMEWORK = typer.Option("--framework", metavar="NAME", help="torch or tf; default: the first.")
 
 
 @contextmanager
@@ -39,6 +39,21 @@ def explained() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep what the frameworks write off the terminal, unless something unforeseen happens."""
+    from converter.captured import captured_stderr
+
+    with captured_stderr() as captured:
+        try:
+            yield
+        except (EquiportError, KeyboardInterrupt):
+            raise
+        except Exception:
+            captured.terminal.write(captured.text())
+            raise
 
 
 @app.command("list", help="Print every model: name, frameworks, summary.")
@@ -63,7 +78,7 @@ def show(name: Annotated[str, NAME]) -> None:
 @app.command(help="Write one model to a file, as its own framework saves it.")
 def export(
     name: Annotated[str, NAME],
-    framework: Annotated[str, FRAMEWORK] = "torch",
+    framework: Annotated[str | None, FRAMEWORK] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help=".pt2, .pt (weights) or .keras; must not exist."),
@@ -74,7 +89,9 @@ def export(
         from zoo.exporting import export as write
         from zoo.registry import get
 
-        path = write(name, framework, output)
+        framework = framework or get(name).frameworks[0]
+        with quietly():
+            path = write(name, framework, output)
         sys.stdout.write(f"{path}\n")
         command = convert_command(get(name), framework, path)
         sys.stderr.write(f"Convert it with: {command}\n")

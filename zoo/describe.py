@@ -24,7 +24,8 @@ def describe(entry: Entry) -> str:
         rows.append(("  weights", f"{weights}, seed {entry.seed}"))
     rows += [("sizes", f"{dim}: {', '.join(map(str, s))}") for dim, s in entry.sizes.items()]
     rows += [("bounds", f"{name}: {low}..{high}") for name, (low, high) in entry.bounds.items()]
-    rows += [("layout", f"{name}: tf = torch.transpose{a}") for name, a in entry.permutations.items()]
+    layouts = entry.permutations.items()
+    rows += [("layout", f"{name}: tf = torch.transpose{axes}") for name, axes in layouts]
     note = f" ({entry.tolerance_note})" if entry.tolerance_note else ""
     rows.append(("tolerance", f"{entry.tolerance:g}{note}"))
     shown = [f"{' + '.join(rule.torch)} -> {rule.keras}" for rule in entry.name_map[:SHOWN_RULES]]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -38,12 +39,23 @@ def load(name: str, framework: str = "torch") -> Any:
     """
     entry = get(name)
     side = entry.side(framework)
-    model = function(side.build)()
+    model = bare(side, framework)
     settle = function(f"zoo.settle.{'pytorch' if framework == 'torch' else 'keras'}:settle")
     settle(model, entry)
     if side.train:
         put_weights(model, framework, trained(name, framework))
     return model
+
+
+def bare(side: Side, framework: str) -> Any:
+    """Build an architecture; PyTorch's global generator is left as it was."""
+    build = function(side.build)
+    if framework == "tf":
+        return build()
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        return build()
 
 
 @cache
@@ -52,11 +64,27 @@ def trained(name: str, framework: str) -> dict[str, np.ndarray]:
     entry = get(name)
     side: Side = entry.side(framework)
     assert side.train is not None
-    model = function(side.build)()
-    function(side.train)(model, entry.seed)
+    model = bare(side, framework)
+    train = function(side.train)
     if framework == "torch":
+        with one_thread():
+            train(model, entry.seed)
         return {key: tensor.numpy().copy() for key, tensor in model.state_dict().items()}
+    train(model, entry.seed)
     return {weight.path: weight.numpy() for weight in model.weights}
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let PyTorch compute on one core: sums then do not depend on how many there are."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def put_weights(model: Any, framework: str, weights: dict[str, np.ndarray]) -> None:

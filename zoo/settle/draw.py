@@ -26,6 +26,12 @@ def kernel(
     return (values * (gain / math.sqrt(max(fan_in, 1)))).astype(np.float32)
 
 
+def mean(name: str, settled: np.ndarray, settled_variance: np.ndarray, seed: int) -> np.ndarray:
+    """Move a settled mean by a fifth of the deviation: behind zero-mean inputs it would be 0."""
+    moved = 0.2 * generator(f"{name}/mean", seed).standard_normal(settled.shape)
+    return (settled + moved * np.sqrt(settled_variance)).astype(np.float32)
+
+
 def variance(name: str, settled: np.ndarray, seed: int) -> np.ndarray:
     """Move a settled variance off its exact value, and away from 0 where a channel is dead."""
     factor = generator(name, seed).uniform(0.8, 1.25, settled.shape)

@@ -49,7 +49,7 @@ def drawn(path: str, shape: tuple[int, ...], entry: Entry) -> np.ndarray:
 def settle_statistics(
     model: keras.Model, norms: list[keras.layers.BatchNormalization], entry: Entry
 ) -> None:
-    """Take each BatchNorm's statistics from one batch, then perturb the variance."""
+    """Take each BatchNorm's statistics from one batch, then perturb them."""
     given = sample(entry, "tf", dict.fromkeys(entry.sizes, BATCH), entry.seed)
     momenta = [norm.momentum for norm in norms]
     random_states = [v for v in model.variables if v.path.endswith("seed_generator_state")]
@@ -62,5 +62,6 @@ def settle_statistics(
         model(list(given.values()) if len(given) > 1 else next(iter(given.values())), training=True)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-        moved = draw.variance(norm.name, norm.moving_variance.numpy(), entry.seed)
-        norm.moving_variance.assign(moved)
+        mean, variance = norm.moving_mean.numpy(), norm.moving_variance.numpy()
+        norm.moving_mean.assign(draw.mean(norm.name, mean, variance, entry.seed))
+        norm.moving_variance.assign(draw.variance(norm.name, variance, entry.seed))

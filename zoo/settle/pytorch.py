@@ -47,7 +47,7 @@ def drawn(
 
 
 def settle_statistics(model: nn.Module, norms: list, entry: Entry) -> None:
-    """Take each BatchNorm's statistics from one batch, then perturb the variance."""
+    """Take each BatchNorm's statistics from one batch, then perturb them."""
     given = sample(entry, "torch", dict.fromkeys(entry.sizes, BATCH), entry.seed)
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -59,5 +59,7 @@ def settle_statistics(model: nn.Module, norms: list, entry: Entry) -> None:
     names = {module: name for name, module in model.named_modules()}
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-        moved = draw.variance(names[norm], norm.running_var.numpy(), entry.seed)
-        norm.running_var.copy_(torch.from_numpy(moved))
+        name, var = names[norm], norm.running_var.numpy()
+        mean = draw.mean(name, norm.running_mean.numpy(), var, entry.seed)
+        norm.running_mean.copy_(torch.from_numpy(mean))
+        norm.running_var.copy_(torch.from_numpy(draw.variance(name, var, entry.seed)))

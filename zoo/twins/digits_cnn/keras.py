@@ -41,4 +41,4 @@ def train(model: keras.Model, seed: int) -> None:
     model.compile(keras.optimizers.Adam(LEARNING_RATE), loss)
     stream = ((b.images.transpose(0, 2, 3, 1), b.labels) for b in batches(digits, seed))
     steps = len(digits.labels) // BATCH
-    model.fit(stream, epochs=EPOCHS, steps_per_epoch=steps, verbose=0)
+    model.fit(stream, epochs=EPOCHS, steps_per_epoch=steps, shuffle=False, verbose=0)

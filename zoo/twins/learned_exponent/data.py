@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 EXPONENT = 2.5
-STEPS = 300
+STEPS = 600
 LEARNING_RATE = 0.1
 
 

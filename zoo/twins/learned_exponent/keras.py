@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import keras
 from keras import ops
 
@@ -30,4 +32,4 @@ def train(model: keras.Model, seed: int) -> None:
     """Fit the exponent by stochastic gradient descent, in place; float32, deterministic."""
     x, y = points(seed)
     model.compile(keras.optimizers.SGD(LEARNING_RATE), "mse")
-    model.fit(x, y, batch_size=len(x), epochs=STEPS, shuffle=False, verbose=0)
+    model.fit(repeat((x, y), STEPS), steps_per_epoch=STEPS, shuffle=False, verbose=0)
