@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import repeat
-
 import keras
 from keras import ops
 
@@ -32,4 +30,5 @@ def train(model: keras.Model, seed: int) -> None:
     """Fit the exponent by stochastic gradient descent, in place; float32, deterministic."""
     x, y = points(seed)
     model.compile(keras.optimizers.SGD(LEARNING_RATE), "mse")
-    model.fit(repeat((x, y), STEPS), steps_per_epoch=STEPS, shuffle=False, verbose=0)
+    stream = ((x, y) for _ in range(STEPS))
+    model.fit(stream, steps_per_epoch=STEPS, shuffle=False, verbose=0)
