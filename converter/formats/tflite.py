@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from converter.errors import MissingFrameworkError
+from converter.errors import ConversionError, MissingFrameworkError
 from converter.formats import Source
 from converter.formats.content import head
-from converter.formats.reading import framework, reading
+from converter.formats.reading import framework, one_line, reading
+from converter.formats.saved_model_names import canonical
+from converter.formats.writing import writing
 from converter.record import FILE_NAME, Record
 from converter.signature import Dim, Signature, TensorSpec
 
@@ -87,3 +91,95 @@ def _spec(name: str, details: Any) -> TensorSpec:
     )
     kind = np.dtype(details["dtype"])
     return TensorSpec(name, "string" if kind.kind in "SUO" else kind.name, shape)
+
+
+def save(module: Any, path: Path, record: Record) -> list[str]:
+    """Write a `.tflite` file; inputs and outputs have the source's names in its signature.
+
+    Weights become constants of the file: LiteRT does not train. The record lies behind the model
+    as a zip archive, the way LiteRT packs files that go with one.
+
+    Args:
+        module: a `converter.rebuild.tensorflow.module.ConvertedModule`.
+        path: the file to write; what is above it exists.
+
+    Returns:
+        What the user should know: operators that LiteRT takes from TensorFlow (Select TF ops),
+        which must be linked into whatever runs the file.
+
+    Raises:
+        ConversionError: an operator that neither LiteRT nor its TensorFlow part has, or its
+            converter refuses the graph for another reason.
+        OutputError: the disk is full or cannot be written.
+    """
+    import tensorflow as tf
+
+    with writing(path), tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        graph = Path(folder) / "graph"
+        tf.saved_model.save(module, str(graph), signatures=module.signatures())
+        canonical(graph)
+        content, notes = flatbuffer(graph)
+        path.write_bytes(content)
+        append_record(path, record)
+    return notes
+
+
+def flatbuffer(folder: Path) -> tuple[bytes, list[str]]:
+    """Convert a SavedModel with LiteRT's own operators, or with TensorFlow's beside them."""
+    import tensorflow as tf
+
+    own, select = tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS
+    try:
+        return convert(folder, [own]), []
+    except Exception as error:
+        lacking = lacking_operators(str(error))
+        if not lacking:
+            raise refused(error) from error
+    try:
+        content = convert(folder, [own, select])
+    except Exception as error:
+        still = lacking_operators(str(error))
+        if not still:
+            raise refused(error) from error
+        raise ConversionError(
+            f"LiteRT has no operator for {', '.join(still)}, nor has its TensorFlow part",
+            hint="--to tf writes the same model for TensorFlow, which has them.",
+        ) from error
+    return content, [
+        f"LiteRT lacks {', '.join(lacking)}; the file takes them from TensorFlow (Select TF ops), "
+        "which must be linked into whatever runs it."
+    ]
+
+
+def convert(folder: Path, operators: list[Any]) -> bytes:
+    """Run LiteRT's converter."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[SERVING])
+    converter.target_spec.supported_ops = operators
+    content: bytes = converter.convert()
+    return content
+
+
+_LACKING = re.compile(r"^\s*tf\.(?P<name>\w+)\(", re.MULTILINE)
+_NOT_LEGAL = re.compile(r"'tf\.(?P<name>\w+)' op is neither a custom op nor a flex op")
+
+
+def lacking_operators(message: str) -> list[str]:
+    """Return the operators that the converter's message says LiteRT lacks."""
+    return sorted(set(_NOT_LEGAL.findall(message)) | set(_LACKING.findall(message)))
+
+
+def refused(error: Exception) -> ConversionError:
+    """Return our error for one of the converter's."""
+    return ConversionError(
+        f"LiteRT's converter refuses the model: {one_line(error)}",
+        hint="--to tf writes the same model as a SavedModel.",
+    )
+
+
+def append_record(path: Path, record: Record) -> None:
+    """Put the record behind the model; always the same bytes."""
+    member = zipfile.ZipInfo(FILE_NAME, date_time=(1980, 1, 1, 0, 0, 0))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(member, json.dumps(record.to_json(), indent=1))
