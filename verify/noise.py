@@ -17,6 +17,7 @@ import numpy as np
 import onnx_ir as ir
 
 from verify.arrays import dtype_name
+from verify.runtimes import load
 
 CREDIBLE = 8.0
 """How much noisier than the graph in the same precision a source may be: kernels differ."""
@@ -75,8 +76,6 @@ class Reference:
         }
 
     def _run(self, inputs: Mapping[str, np.ndarray], double: bool) -> dict[str, np.ndarray]:
-        from verify.runtimes import load
-
         load("torch")  # says what to install, where PyTorch is missing
         import torch
 

@@ -87,7 +87,8 @@ def verify(
         timeout: seconds for any one step of a worker.
         rename: a's name to b's name, of inputs and outputs.
         ignore: outputs that are not compared.
-        graph: the traced ONNX graph: tells the source's own noise.
+        graph: the traced ONNX graph: tells the source's own noise, and the signature if none is
+            given.
         noise: the source's largest relative error by output, where the caller has measured it.
         progress: called with a line when a step begins.
 
@@ -111,6 +112,11 @@ def verify(
     check_device(device)
     given, own_data = given_inputs(inputs, data)
     wanted = wanted_runtimes(runtime)
+    if signature is None and graph is not None:
+        from converter.graph.bounds import with_bounds
+        from converter.graph.signatures import signature_of
+
+        signature = with_bounds(signature_of(graph), graph)
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="equiport-verify-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)

@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from verify.report.numbers import cosine, decibel, number, seconds, size
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 WIDTH = 80
 MOST_FAILURES = 20
 MOST_OUTPUTS = 60
+
+
+def escape(text: str) -> str:
+    """Return a text from outside so that it changes neither colours nor the terminal's state."""
+    return escape_markup("".join(c if c.isprintable() else "�" for c in text))
 
 
 def render(report: Report, width: int = WIDTH) -> str:

@@ -1,0 +1,135 @@
+"""The source's own noise: measured against float64, believed where rounding explains it."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from verify import verify
+from verify.noise import Reference, in_float64
+
+pytest.importorskip("torch")
+
+LAYERS = 40
+
+
+def deep(generator: np.random.Generator, fault: float = 0.0) -> onnx.ModelProto:
+    """Build a chain of matrix products that amplifies rounding: far apart from float64."""
+    nodes, weights = [], []
+    value = "x"
+    for index in range(LAYERS):
+        weight = generator.standard_normal((32, 32)) / np.sqrt(32) * 1.4
+        if index == LAYERS // 2:
+            weight[3, 4] += fault
+        weights.append(numpy_helper.from_array(weight.astype(np.float32), f"w{index}"))
+        nodes.append(helper.make_node("MatMul", [value, f"w{index}"], [f"m{index}"]))
+        nodes.append(helper.make_node("Sin", [f"m{index}"], [f"s{index}"]))
+        value = f"s{index}"
+    scale = numpy_helper.from_array(np.array(0.5, np.float32))
+    nodes.append(helper.make_node("Constant", [], ["scale"], value=scale))
+    nodes.append(helper.make_node("Mul", [value, "scale"], ["y"]))
+    shape = ["batch", 32]
+    graph = helper.make_graph(
+        nodes, "deep", [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)], weights,
+    )  # fmt: skip
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def evaluate(model: onnx.ModelProto, x: np.ndarray, dtype: type) -> np.ndarray:
+    """Run the chain in NumPy."""
+    for index in range(LAYERS):
+        weight = numpy_helper.to_array(model.graph.initializer[index])
+        x = np.sin(x.astype(dtype) @ weight.astype(dtype))
+    return x * dtype(0.5)
+
+
+def test_the_float64_copy_is_exact_and_the_graph_stays_as_it_is(generator) -> None:
+    from converter.rebuild.pytorch import build
+
+    torch = pytest.importorskip("torch")
+    proto = deep(generator)
+    model = ir.serde.deserialize_model(proto)
+    x = generator.standard_normal((5, 32))
+    result = build(in_float64(model))(torch.from_numpy(x))
+    assert result.dtype == torch.float64
+    expected = evaluate(proto, x, np.float64)
+    assert np.abs(result.numpy() - expected).max() < 1e-12
+    assert model.graph.inputs[0].dtype == ir.DataType.FLOAT
+    assert np.abs(evaluate(proto, x, np.float32) - expected).max() > 1e-9
+
+
+def test_noise_is_the_distance_from_float64(generator) -> None:
+    proto = deep(generator)
+    x = generator.standard_normal((5, 32)).astype(np.float32)
+    single, double = evaluate(proto, x, np.float32), evaluate(proto, x, np.float64)
+    reference = Reference(ir.serde.deserialize_model(proto))
+    noise = reference.noise({"x": x}, {"y": single})["y"]
+    error = np.abs(single - double) / np.abs(double).max()
+    assert noise.maximum == pytest.approx(error.max(), rel=1e-6)
+    assert noise.rms == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
+    assert noise.credible == noise.maximum
+
+
+def test_a_fault_of_the_graph_is_not_believed_to_be_noise(generator) -> None:
+    state = generator.bit_generator.state
+    proto = deep(generator)
+    generator.bit_generator.state = state
+    wrong = deep(generator, fault=0.05)
+    x = generator.standard_normal((5, 32)).astype(np.float32)
+    source = evaluate(proto, x, np.float32)
+    noise = Reference(ir.serde.deserialize_model(wrong)).noise({"x": x}, {"y": source})["y"]
+    assert noise.maximum > 10 * noise.credible
+
+
+def test_a_noisy_model_passes_with_its_graph_and_a_fault_does_not(generator) -> None:
+    """Sums in another order: legitimate, and beyond the table for a chain that amplifies them."""
+    torch = pytest.importorskip("torch")
+
+    class Chain(torch.nn.Module):
+        def __init__(self, proto: onnx.ModelProto, order: np.ndarray) -> None:
+            super().__init__()
+            arrays = [numpy_helper.to_array(item) for item in proto.graph.initializer]
+            self.weights = [torch.from_numpy(array.copy()) for array in arrays]
+            self.order = torch.from_numpy(order)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for weight in self.weights:
+                x = torch.sin(x[:, self.order] @ weight[self.order])
+            return x * 0.5
+
+    state = generator.bit_generator.state
+    proto = deep(generator)
+    generator.bit_generator.state = state
+    wrong = deep(generator, fault=0.05)
+    straight, turned = np.arange(32), np.arange(32)[::-1].copy()
+    graph = ir.serde.deserialize_model(proto)
+    inputs = "x:float32[batch,32]"
+    source, target = Chain(proto, straight), Chain(proto, turned)
+    assert not verify(source, target, inputs=inputs, rtol=0.0, atol=0.0).passed  # they differ
+    report = verify(source, target, inputs=inputs, graph=graph)
+    assert report.passed, report.failures
+    faulty = verify(source, Chain(wrong, straight), inputs=inputs, graph=graph)
+    assert not faulty.passed
+    assert verify(source, source, inputs=inputs, graph=graph).passed
+
+
+def test_without_pytorch_the_report_says_why_there_is_no_noise(generator, monkeypatch) -> None:
+    from converter.errors import MissingFrameworkError
+
+    def missing(name: str) -> None:
+        raise MissingFrameworkError("the runtime torch needs torch, which is not installed")
+
+    monkeypatch.setattr("verify.noise.load", missing)
+    proto = deep(generator)
+    other = deep(generator)
+    other.CopyFrom(proto)
+    weight = numpy_helper.to_array(proto.graph.initializer[-1]).copy()
+    weight[0, 0] += 0.01
+    other.graph.initializer[LAYERS - 1].CopyFrom(numpy_helper.from_array(weight, f"w{LAYERS - 1}"))
+    report = verify(proto, other, graph=ir.serde.deserialize_model(proto), seeds=1)
+    assert not report.passed
+    assert any("could not be measured" in note for note in report.findings)
