@@ -23,8 +23,13 @@ def dims(x: tf.Tensor) -> tuple:
         raise ValueError(f"the rank of {x.name} is not known, so its dimensions have no number")
     if x.shape.is_fully_defined():
         return tuple(x.shape)
-    dynamic = tf.shape(x, out_type=tf.int64)
-    return tuple(dynamic[i] if size is None else size for i, size in enumerate(x.shape))
+    # Remembered, so that a size which comes back from shape arithmetic is known to be the same.
+    graph, known = getattr(x, "_equiport_dims", (None, ()))
+    if graph is not tf.compat.v1.get_default_graph():
+        dynamic = tf.shape(x, out_type=tf.int64)
+        known = tuple(dynamic[i] if size is None else size for i, size in enumerate(x.shape))
+        x._equiport_dims = (tf.compat.v1.get_default_graph(), known)
+    return known
 
 
 def on_host(x: Any) -> Nested:
