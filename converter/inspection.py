@@ -51,7 +51,7 @@ class Inspection:
         trained = [shape for *_, shape, trainable in self.weights if trainable]
         elements = sum(_product(shape) for shape in trained)
         lines.append(
-            f"weights {count(len(self.weights), 'tensor')}, {count(len(trained), 'trainable')} "
+            f"weights {count(len(self.weights), 'tensor')}, {len(trained)} trainable "
             f"with {count(elements, 'element')}, {size(self.bytes())} in all"
         )
         return "\n".join(lines)

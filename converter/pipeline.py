@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from converter.errors import ConversionError, UsageError, VerificationFailed
 from converter.formats import Source
 from converter.progress import Progress, Stage, count, size
+from converter.requirements import SOURCE, TARGET, require
 from converter.signature import Signature
 
 if TYPE_CHECKING:
@@ -133,7 +134,10 @@ def convert(
     path = Path(output) if output is not None else None
     if path is not None:
         refuse_existing(path)
+    if engine != "onnx2tf":
+        require(TARGET[to], f"a target for {to}")
     source = load_stage(model, options, progress)
+    require(SOURCE[source.framework], f"tracing a {source.framework} model")
     graph, signature = trace_stage(source, inputs, dynamic, options, progress)
     with ExitStack() as stack:
         temporary = stack.enter_context(staged(path)) if path is not None else None

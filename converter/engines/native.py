@@ -36,6 +36,8 @@ def rebuild(
         stage.detail = describe(graph)
     with progress.stage("rebuild") as stage:
         module = build(graph, options)
+        if options.to != "onnx":
+            module.signature = signature  # with what the graph alone does not say: ranges, layout
         weights = weights_of(module, graph)
         trainable = sum(weight.role == "parameter" for weight in weights.values())
         stage.detail = f"{count(trainable, 'trainable parameter')}"

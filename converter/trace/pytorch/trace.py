@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import onnx_ir as ir
 import torch
 
-from converter.errors import EquiportError, TraceError, UsageError
+from converter.errors import EquiportError, TraceError, UnsupportedOpsError, UsageError
 from converter.formats import Source
 from converter.formats.torch_signature import output_names
 from converter.graph.clean import clean
@@ -20,6 +20,7 @@ from converter.trace.pytorch import attention
 from converter.trace.pytorch.examples import Example, example_sizes, from_signature, make
 from converter.trace.pytorch.provenance import record_provenance
 from converter.trace.pytorch.recurrent import translations, whole_layers
+from converter.trace.pytorch.unsupported import untranslated
 from converter.trace.pytorch.weights import bind_weights
 
 OPSET = 23
@@ -54,6 +55,7 @@ def trace(
         program, names = export(source, signature, given)
         if names is None:
             names = tuple(program.graph_signature.user_inputs)
+        table = translations() | attention.TRANSLATIONS
         try:
             with whole_layers():
                 onnx_program = torch.onnx.export(
@@ -62,11 +64,17 @@ def trace(
                     optimize=False,
                     verbose=False,
                     opset_version=OPSET,
-                    custom_translation_table=translations() | attention.TRANSLATIONS,
+                    custom_translation_table=table,
                 )
         except EquiportError:
             raise
         except Exception as error:
+            if missing := untranslated(program, table, OPSET, keep_paths):
+                raise UnsupportedOpsError(
+                    missing,
+                    stage="tracing PyTorch to ONNX",
+                    hint="Write these parts of the model with other operators.",
+                ) from error
             raise as_trace_error(error) from error
     assert onnx_program is not None
     model = onnx_program.model

@@ -1,0 +1,210 @@
+"""The road with live models: what comes out, and that nothing half-made is left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import converter
+from converter import errors
+from converter.engines import native
+from converter.signature import Signature
+
+
+class Net(nn.Module):
+    """A layer of each kind that layout and weights matter to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.head = nn.Linear(4, 5)
+        self.spare = nn.Linear(2, 2)  # a parameter that forward does not read
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        features = torch.relu(self.norm(self.conv(image)))
+        return {"logits": self.head(features.mean((2, 3))), "features": features}
+
+
+@pytest.fixture
+def net() -> nn.Module:
+    seed = int(np.random.SeedSequence().generate_state(1)[0])
+    print(f"seed {seed}")
+    torch.manual_seed(seed)
+    model = Net().eval()
+    model.norm.running_mean.normal_()
+    model.norm.running_var.uniform_(0.5, 2)
+    return model
+
+
+SPECS = ("image:float32[batch,3,8,8]",)
+
+
+def test_a_live_model_becomes_a_live_model_with_the_source_s_names(net: nn.Module) -> None:
+    example = torch.randn(2, 3, 8, 8)
+    result = converter.convert(
+        net, to="tf", inputs=(example,), dynamic={"image": {0: "batch"}}, output=None
+    )
+    assert result.path is None
+    assert result.report.passed
+    assert [str(spec) for spec in result.signature.inputs] == ["image:float32[batch,3,8,8]"]
+    assert [spec.name for spec in result.signature.outputs] == ["logits", "features"]
+    names = {k for k, v in result.model.named_variables().items() if v.trainable}
+    assert names == {name for name, _ in net.named_parameters()}
+    logits, features = result.model(torch.randn(5, 3, 8, 8).numpy())
+    assert logits.shape == (5, 5)
+    assert features.shape == (5, 4, 8, 8)
+
+
+@pytest.mark.parametrize("to", ["tf", "torch", "onnx"])
+def test_examples_by_name_and_texts_mean_the_same(net: nn.Module, to: str) -> None:
+    by_text = converter.convert(net, to, inputs=SPECS, verify=False)
+    by_example = converter.convert(
+        net,
+        to,
+        inputs={"image": torch.zeros(2, 3, 8, 8)},
+        dynamic={"image": ["batch", None, None, None]},
+        verify=False,
+    )
+    assert by_text.signature == by_example.signature
+
+
+def test_layout_is_changed_only_where_asked_and_declared(net: nn.Module) -> None:
+    result = converter.convert(net, "tf", inputs=SPECS, layout="nhwc")
+    assert result.report.passed
+    (image,) = result.signature.inputs
+    assert (image.shape, image.layout, image.permutation) == (
+        ("batch", 8, 8, 3),
+        "NHWC",
+        (0, 2, 3, 1),
+    )
+    x = torch.randn(2, 3, 8, 8)
+    logits, features = result.model(x.permute(0, 2, 3, 1).numpy())
+    expected = net(x)
+    np.testing.assert_allclose(logits, expected["logits"].detach(), atol=1e-5)
+    want = expected["features"].detach().permute(0, 2, 3, 1)
+    np.testing.assert_allclose(features, want, atol=1e-5)
+
+
+def damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted fault: one weight of the target is moved."""
+    build = native.build
+
+    def build_badly(graph: Any, options: Any) -> Any:
+        module = build(graph, options)
+        variable = module.named_variables()["head.weight"]
+        variable.assign(variable + np.eye(*variable.shape, dtype=np.float32) * 0.01)
+        return module
+
+    monkeypatch.setattr(native, "build", build_badly)
+
+
+def test_a_target_that_does_not_agree_is_not_handed_over(
+    net: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged(monkeypatch)
+    with pytest.raises(errors.VerificationFailed) as failure:
+        converter.convert(net, "tf", inputs=SPECS, output=tmp_path / "out", engine="native")
+    assert failure.value.exit_code == 1
+    assert not failure.value.report.outputs["logits"].passed
+    assert failure.value.report.outputs["features"].passed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_target_is_kept_when_asked(
+    net: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged(monkeypatch)
+    result = converter.convert(
+        net, "tf", inputs=SPECS, output=tmp_path / "out", engine="native", keep_failed=True
+    )
+    assert not result.report.passed
+    assert (tmp_path / "out" / "saved_model.pb").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_existing_output_is_refused_before_any_work(net: nn.Module, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("precious")
+    with pytest.raises(errors.OutputError, match="exists already"):
+        converter.convert(net, "tf", inputs=SPECS, output=tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"to": "jax"}, errors.UsageError, "unknown to 'jax'"),
+        ({"to": "tf", "engine": "magic"}, errors.UsageError, "unknown engine"),
+        ({"to": "torch", "engine": "onnx2tf"}, errors.UsageError, "onnx2tf cannot write torch"),
+        ({"to": "tf", "layout": "cnhw"}, errors.UsageError, "unknown layout"),
+        ({"to": "tf"}, errors.UsageError, "does not say what its inputs look like"),
+        ({"to": "tf", "inputs": ("x:float32[1,3,8,8]",)}, errors.InputSpecError, "no input called"),
+        ({"to": "tf", "inputs": ("image:float32",)}, errors.InputSpecError, "has no shape"),
+        ({"to": "tf", "inputs": ("image:floot[1]",)}, errors.InputSpecError, "unknown dtype"),
+        ({"to": "tf", "inputs": (3,)}, errors.UsageError, "is a int, not a tensor"),
+        (
+            {"to": "tf", "inputs": SPECS, "dynamic": {"picture": {0: "n"}}},
+            errors.InputSpecError,
+            "'picture'",
+        ),
+        (
+            {"to": "tf", "inputs": ("image:float32[batch,4,8,8]",)},
+            errors.TraceError,
+            "could not trace",
+        ),
+    ],
+)
+def test_arguments_that_make_no_sense(
+    net: nn.Module, options: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        converter.convert(net, **options)
+
+
+class Unsupported(nn.Module):
+    """Two operators that ONNX has no translation for, in two places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(4, 4), Spectral())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.eigvalsh(self.inner(x) @ self.inner(x).mT)
+
+
+class Spectral(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.special.bessel_j0(x)
+
+
+def test_all_unsupported_operators_are_listed_at_once() -> None:
+    with pytest.raises(errors.UnsupportedOpsError) as failure:
+        converter.convert(Unsupported().eval(), "tf", inputs=("x:float32[4,4]",))
+    text = str(failure.value)
+    assert failure.value.exit_code == 3
+    assert {item.op.split(".")[-2] for item in failure.value.operators} >= {"special_bessel_j0"}
+    assert "bessel_j0" in text
+    assert "eigvalsh" in text or "linalg_eigh" in text
+    assert "inner.1" in text
+    assert "test_pipeline.py:" in text
+
+
+def test_the_verifier_is_given_in_through_one_seam(net: nn.Module) -> None:
+    asked: list[tuple[Any, Signature]] = []
+
+    class Verdict:
+        passed = True
+
+    def verifier(source: Any, target: Any, *, signature: Signature, **options: Any) -> Verdict:
+        asked.append((source, signature))
+        return Verdict()
+
+    result = converter.convert(net, "torch", inputs=SPECS, verifier=verifier)
+    assert isinstance(result.report, Verdict)
+    assert asked[0][0] is net
+    assert asked[0][1].dynamic_dims() == ("batch",)
