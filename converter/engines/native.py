@@ -45,7 +45,7 @@ def rebuild(
     result = Conversion(module, None, None, graph, signature)
     if path is not None:
         with progress.stage("save") as stage:
-            save(module, graph, record, path, options.to)
+            result.notes += save(module, graph, record, path, options.to)
             stage.detail = size(size_on_disk(path))
     elif options.to == "keras":
         from converter.formats.keras_model import ConvertedModel
@@ -84,8 +84,12 @@ def weights_of(module: Any, graph: ir.Model) -> dict[str, Weight]:
     return weights
 
 
-def save(module: Any, graph: ir.Model, record: Record, path: Path, to: str) -> None:
-    """Write the artifact of kind ``to`` to ``path``."""
+def save(module: Any, graph: ir.Model, record: Record, path: Path, to: str) -> list[str]:
+    """Write the artifact of kind ``to`` to ``path``; returns what the user should know of it."""
+    if to == "tflite":
+        from converter.formats.tflite import save as save_tflite
+
+        return save_tflite(module, path, record)
     if to == "torch":
         from converter.formats.torch_artifact import save as save_torch
 
@@ -94,10 +98,6 @@ def save(module: Any, graph: ir.Model, record: Record, path: Path, to: str) -> N
         from converter.formats.saved_model import save as save_tensorflow
 
         save_tensorflow(module, path, record)
-    elif to == "tflite":
-        from converter.formats.tflite import save as save_tflite
-
-        save_tflite(module, path, record)
     elif to == "keras":
         from converter.formats.keras_archive import save as save_keras
 
@@ -106,6 +106,7 @@ def save(module: Any, graph: ir.Model, record: Record, path: Path, to: str) -> N
         from converter.formats.onnx_file import save as save_onnx
 
         save_onnx(graph, path, record)
+    return []
 
 
 def size_on_disk(path: Path) -> int:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
+import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,9 @@ from converter.errors import UnreadableModelError, UntrustedModelError, UsageErr
 from converter.formats import Source
 from converter.formats.content import member, members
 from converter.formats.factory import build
-from converter.formats.reading import framework, reading
+from converter.formats.reading import framework, one_line, reading
+from converter.formats.writing import writing
+from converter.record import Record
 
 NAME = "keras_archive"
 FRAMEWORK = "tensorflow"
@@ -38,14 +44,14 @@ def load(path: Path, *, trust: bool, factory: str | None) -> Source:
     config = configuration(path)
     own = config.get("registered_name") == OWN_CLASS
     if factory is not None and not own:
-        return with_factory(path, NAME, factory)
+        return with_factory(path, NAME, factory, ".keras")
     if not trust:
         refuse_code(path, config)
     keras = keras_on_tensorflow("a .keras archive")
     if own:
         framework("converter.formats.keras_model", "a .keras archive of Equiport")
-    with reading(path, "a Keras model", CLASSES):
-        model = keras.saving.load_model(str(path), compile=False, safe_mode=not trust)
+    with reading(path, "a Keras model", CLASSES), ending(path, ".keras") as file:
+        model = keras.saving.load_model(str(file), compile=False, safe_mode=not trust)
     return of_model(path, NAME, model)
 
 
@@ -123,8 +129,26 @@ def keras_on_tensorflow(what: str) -> Any:
     return keras
 
 
-def with_factory(path: Path, kind: str, factory: str, weights: Path | None = None) -> Source:
+@contextmanager
+def ending(path: Path, suffix: str) -> Iterator[Path]:
+    """Give the file under a name with the ending that Keras takes for the format."""
+    if path.name.endswith(suffix):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / f"model{suffix}"
+        try:
+            link.symlink_to(path.absolute())
+        except (OSError, NotImplementedError):  # a system without links
+            shutil.copyfile(path, link)
+        yield link
+
+
+def with_factory(path: Path, kind: str, factory: str, suffix: str) -> Source:
     """Build the model with the factory and load the file's weights into it.
+
+    Args:
+        suffix: the ending by which Keras tells the format of the weights.
 
     Raises:
         UsageError: the factory fails, or the weights do not fit what it builds.
@@ -138,14 +162,12 @@ def with_factory(path: Path, kind: str, factory: str, weights: Path | None = Non
             hint="Call it once on data, or model.build(shape), before the factory returns it.",
         )
     try:
-        with reading(path, "weights of a Keras model"):
-            model.load_weights(str(weights or path))
+        with reading(path, "weights of a Keras model"), ending(path, suffix) as file:
+            model.load_weights(str(file))
     except UnreadableModelError as error:
         cause = error.__cause__
         if not isinstance(cause, ValueError):
             raise
-        from converter.formats.reading import one_line
-
         raise UsageError(
             f"the weights in {path} do not fit the model that {factory} builds: {one_line(cause)}",
             hint="Build the model with the settings that it was trained with.",
@@ -160,3 +182,41 @@ def of_model(path: Path, kind: str, model: Any) -> Source:
     record = getattr(model, "record", None)
     signature = record.signature if record is not None else keras_signature(model)
     return Source(FRAMEWORK, kind, model, path, signature, record)
+
+
+def save(graph: Any, module: Any, path: Path, record: Record) -> None:
+    """Write a `.keras` archive; the same graph gives the same bytes.
+
+    Args:
+        graph: the `onnx_ir.Model` that ``module`` was built from.
+        module: its `converter.rebuild.tensorflow.module.ConvertedModule`; left as it is.
+        path: the file to write; what is above it exists.
+
+    Raises:
+        ConversionError: a weight has a type that Keras has no variables for.
+        OutputError: the disk is full or cannot be written.
+    """
+    import copy
+
+    keras = keras_on_tensorflow("a .keras archive")
+    from converter.formats.keras_model import ConvertedModel
+
+    model = ConvertedModel.from_graph(graph, record, copy.copy(module))
+    with writing(path), tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        draft = Path(folder) / "model.keras"
+        keras.saving.save_model(model, str(draft))
+        without_dates(draft, path)
+
+
+def without_dates(draft: Path, path: Path) -> None:
+    """Copy an archive without the times at which its members were written."""
+    with zipfile.ZipFile(draft) as source, zipfile.ZipFile(path, "w") as target:
+        for name in sorted(source.namelist()):
+            member = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            if name == "metadata.json":
+                metadata = json.loads(source.read(name))
+                metadata.pop("date_saved", None)
+                target.writestr(member, json.dumps(metadata))
+                continue
+            with source.open(name) as content, target.open(member, "w", force_zip64=True) as copy:
+                shutil.copyfileobj(content, copy, 1 << 20)

@@ -12,6 +12,7 @@ from converter.formats.content import head
 from converter.formats.factory import needed
 from converter.formats.keras_archive import (
     CLASSES,
+    ending,
     keras_on_tensorflow,
     of_model,
     refuse_code,
@@ -23,7 +24,7 @@ NAME = "keras_h5"
 FRAMEWORK = "tensorflow"
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-_OF_KERAS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars", "model_weights"})
+_OF_KERAS = frozenset({"layers", "_layer_checkpoint_dependencies", "vars"})
 """Groups at the top of the weights that Keras writes."""
 
 
@@ -40,21 +41,23 @@ def load(path: Path, *, trust: bool, factory: str | None) -> Source:
         UntrustedModelError: it has a Lambda layer, and ``trust`` is not given.
         UnreadableModelError: the file is damaged, or Keras did not write it.
     """
-    config = configuration(path)
+    config, suffix = configuration(path)
     if factory is not None:
-        return with_factory(path, NAME, factory)
+        return with_factory(path, NAME, factory, suffix)
     if config is None:
         raise needed(path, "the weights of a Keras model")
     if not trust:
         refuse_code(path, config)
     keras = keras_on_tensorflow("a Keras .h5 file")
-    with reading(path, "a Keras model", CLASSES):
-        model = keras.saving.load_model(str(path), compile=False, safe_mode=not trust)
+    with reading(path, "a Keras model", CLASSES), ending(path, suffix) as file:
+        model = keras.saving.load_model(str(file), compile=False, safe_mode=not trust)
     return of_model(path, NAME, model)
 
 
-def configuration(path: Path) -> dict[str, Any] | None:
-    """Return the model's configuration; ``None`` if the file holds weights alone.
+def configuration(path: Path) -> tuple[dict[str, Any] | None, str]:
+    """Return the model's configuration, ``None`` if the file holds weights alone.
+
+    Also returns the ending by which Keras tells this layout of the file.
 
     Raises:
         UnreadableModelError: it is damaged, or Keras did not write it.
@@ -63,13 +66,14 @@ def configuration(path: Path) -> dict[str, Any] | None:
     with reading(path, "an HDF5 file"), h5py.File(path, "r") as file:
         text = file.attrs.get("model_config")
         groups = set(file)
-        if text is None:
-            if "layer_names" not in file.attrs and not groups & _OF_KERAS:
-                shown = ", ".join(sorted(groups)[:5]) or "nothing"
-                raise UnreadableModelError(
-                    f"{path} is an HDF5 file that Keras did not write: it has {shown}",
-                    hint="Equiport reads what model.save() and model.save_weights() write.",
-                )
-            return None
-        config: dict[str, Any] = json.loads(text)
-        return config
+        if text is not None:
+            return json.loads(text), ".h5"
+        if "layer_names" in file.attrs:
+            return None, ".h5"
+        if groups & _OF_KERAS:
+            return None, ".weights.h5"
+    shown = ", ".join(sorted(groups)[:5]) or "nothing"
+    raise UnreadableModelError(
+        f"{path} is an HDF5 file that Keras did not write: it has {shown}",
+        hint="Equiport reads what model.save() and model.save_weights() write.",
+    )

@@ -92,7 +92,9 @@ def keras_output_names(model: Any) -> tuple[str, ...] | None:
     if isinstance(structure, dict):
         return output_names(structure)
     names = getattr(model, "output_names", None)
-    return tuple(names) if names and structure is not None else None
+    if structure is None:  # a model of Equiport with one output; several come in a dict
+        return tuple(names) if hasattr(model, "record") and len(names) == 1 else None
+    return tuple(names) if names else None
 
 
 def output_names(structure: Any) -> tuple[str, ...]:

@@ -87,16 +87,19 @@ def _from_keras(model: Any, signature: Signature | None, training: bool) -> Trac
 
     function = tf.function(call, autograph=False).get_concrete_function(*map(tensor_spec, inputs))
     names = keras_output_names(model) or output_names(function.structured_outputs)
-    return Traced(function, inputs, names, _keras_variables(model))
+    return Traced(function, inputs, names, named_variables(model))
 
 
 def _keras_variables(model: Any) -> dict[str, Any]:
     """Return the weights by their paths; states of random generators are none."""
-    pairs = []
-    for variable in model.weights:
-        value = variable.value if not callable(variable.value) else variable
-        pairs.append((getattr(variable, "path", None) or variable.name, value))
-    return _unique(pairs)
+    return _unique(
+        [(getattr(v, "path", None) or v.name, _of_tensorflow(v)) for v in model.weights]
+    )
+
+
+def _of_tensorflow(variable: Any) -> Any:
+    """Return the TensorFlow variable in a Keras variable; one of TensorFlow as it is."""
+    return variable if callable(variable.value) else variable.value
 
 
 def _input_structure(model: Any) -> Any:
@@ -190,10 +193,10 @@ def _from_function(model: Any, signature: Signature | None) -> Traced:
 
 def named_variables(model: Any) -> dict[str, Any]:
     """Return a model's variables by the source's own names for them, in its order."""
+    if hasattr(model, "named_variables"):
+        return {name: _of_tensorflow(v) for name, v in model.named_variables().items()}
     if _is_keras(model):
         return _keras_variables(model)
-    if hasattr(model, "named_variables"):
-        return dict(model.named_variables())
     if isinstance(kept := getattr(model, "weights", None), Mapping):  # a SavedModel of Equiport
         return dict(kept)
     states = "seed_generator_state"  # what Keras exports beside the weights
