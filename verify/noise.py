@@ -2,9 +2,9 @@
 
 The traced graph is run in float64, which is the reference R; the source's result is S. |S - R| is
 the source's own rounding error, if the graph says what the source says. Whether it does shows in a
-third run, of the same graph in the source's precision: its error and the source's are of one size.
-Where the source's is far larger, it is no rounding error but a fault of the graph, and must not
-loosen the limit.
+third run, of the same graph in the source's precision: its error and the source's are two draws
+of one noise, and the larger one counts. Where the source's is far larger, it is no rounding error
+but a fault of the graph, and must not loosen the limit.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Noise:
 
     @property
     def credible(self) -> float:
-        """The source's error as far as rounding explains it."""
-        return min(self.maximum, CREDIBLE * self.graph_maximum)
+        """The larger of both errors, as far as rounding explains it."""
+        return max(self.graph_maximum, min(self.maximum, CREDIBLE * self.graph_maximum))
 
 
 class Reference:
