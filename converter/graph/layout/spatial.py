@@ -39,7 +39,8 @@ def rewrite(node: ir.Node) -> bool:
         return False
     value = node.inputs[0]
     rank = len(value.shape) if value.shape is not None else 0
-    if rank not in RANKS or any(output.name and output.uses() for output in node.outputs[1:]):
+    wanted = [output for output in node.outputs[1:] if output.uses() or output.is_graph_output()]
+    if rank not in RANKS or wanted:
         return False
     if node.op_type in GLOBAL:
         return pool_globally(node, value, rank)
