@@ -32,6 +32,10 @@ def dims(x: tf.Tensor) -> tuple:
     return known
 
 
+class FromTensor(tuple):
+    """Scalars that were read off a tensor at run time, so that any of them may turn out to be 0."""
+
+
 def on_host(x: Any) -> Nested:
     """Return the elements of ``x`` as nested tuples; a vector of open length stays a tensor."""
     if not isinstance(x, tf.Tensor | tf.Variable):
@@ -43,7 +47,7 @@ def on_host(x: Any) -> Nested:
         x = tf.cast(x, tf.int64)
     if x.shape.rank == 0 or not x.shape.is_fully_defined():
         return x
-    return tuple(on_host(row) for row in tf.unstack(x))
+    return FromTensor(on_host(row) for row in tf.unstack(x))
 
 
 def _nested(value: Any) -> Nested:

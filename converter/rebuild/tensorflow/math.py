@@ -49,7 +49,15 @@ def in_float32(function):
 @op("Add", since=7)
 @widened
 def add(A, B):
-    return tf.add(A, B)
+    return tf.add(_as_bias(A, B), _as_bias(B, A))
+
+
+def _as_bias(b, x):
+    """Drop the 1 of ``[1, n]`` beside a matrix: TensorFlow's optimizer fuses it as a bias and then
+    refuses it where the product before has a transposed operand."""
+    if b.shape.rank == x.shape.rank == 2 and b.shape[0] == 1 != x.shape[0]:
+        return tf.reshape(b, [-1])
+    return b
 
 
 @op("Sub", since=7)
@@ -74,6 +82,8 @@ def div(A, B):
 @op("Mod", since=10)
 @widened
 def mod(A, B, *, fmod=0):
+    if fmod and A.dtype in (tf.float16, tf.bfloat16):  # no kernel
+        return tf.cast(tf.truncatemod(tf.cast(A, tf.float32), tf.cast(B, tf.float32)), A.dtype)
     return tf.truncatemod(A, B) if fmod else tf.math.floormod(A, B)
 
 
@@ -242,8 +252,13 @@ def clip_11(input, min=None, max=None):
 
 @op("BitShift", since=11)
 def bit_shift(X, Y, *, direction):
+    """Shifts past the width, negative ones too, leave nothing but the sign."""
+    bits = X.dtype.size * 8
+    beyond = (Y < tf.zeros((), Y.dtype)) | (Y >= tf.cast(bits, Y.dtype))
+    if direction == "RIGHT" and X.dtype.min < 0:
+        return tf.bitwise.right_shift(X, tf.where(beyond, tf.cast(bits - 1, Y.dtype), Y))
     shift = tf.bitwise.left_shift if direction == "LEFT" else tf.bitwise.right_shift
-    return shift(X, Y)
+    return tf.where(beyond, tf.zeros((), X.dtype), shift(X, Y))
 
 
 @op("CumSum", since=11, host=("axis",))
@@ -412,7 +427,7 @@ def gemm(A, B, C=None, *, alpha=1.0, beta=1.0, transA=0, transB=0):
     product = product if alpha == 1.0 else _scaled(product, alpha)
     if C is None or beta == 0.0:
         return product
-    return product + (C if beta == 1.0 else _scaled(C, beta))
+    return product + _as_bias(C if beta == 1.0 else _scaled(C, beta), product)
 
 
 def _scaled(x, factor):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from converter.rebuild import host
+from converter.rebuild.tensorflow.border import FromTensor
 from converter.rebuild.tensorflow.shapes import axis_of, dims, product, vector
 from converter.rebuild.tensorflow.table import op
 
@@ -25,18 +27,24 @@ def size(data):
 
 @op("Reshape", since=5, host=("shape",))
 def reshape(data, shape, *, allowzero=0):
-    if isinstance(shape, tuple):
-        zero = [type(size) is int and size == 0 and not allowzero for size in shape]
-        if any(zero):
-            own = dims(data)
-            shape = [own[i] if zero[i] else size for i, size in enumerate(shape)]
-    elif not allowzero:
-        rank = shape.shape[0] if shape.shape.rank else None
-        own = tf.shape(data, out_type=tf.int64)[:rank] if rank else tf.shape(data, out_type=tf.int64)
-        missing = tf.maximum(tf.size(shape) - tf.size(own), 0)
-        own = tf.pad(own, [[0, missing]])[: tf.size(shape)]
-        shape = tf.where(shape == 0, own, shape)
+    if not allowzero:
+        shape = _own_for_zero(shape, data)
     return tf.reshape(data, vector(shape))
+
+
+def _own_for_zero(shape, data):
+    """Put the data's own size where the shape says 0."""
+    if isinstance(shape, tf.Tensor):
+        own = tf.shape(data, out_type=tf.int64)
+        own = tf.pad(own, [[0, tf.maximum(tf.size(shape) - tf.size(own), 0)]])[: tf.size(shape)]
+        return tf.where(shape == 0, own, shape)
+    if not isinstance(shape, FromTensor) and 0 not in [s for s in shape if type(s) is int]:
+        return shape
+    own = dims(data)
+    return [
+        host.select(size == 0, own[i], size) if i < len(own) else size
+        for i, size in enumerate(shape)
+    ]
 
 
 @op("Transpose", since=1)
@@ -51,9 +59,13 @@ def squeeze_1(data, *, axes=None):
 
 @op("Squeeze", since=13, host=("axes",))
 def squeeze_13(data, axes=None):
-    if axes is not None and any(isinstance(axis, tf.Tensor) for axis in axes):
+    if axes is None:
+        # A size that is open is taken not to be 1: the rank of a result cannot depend on it.
+        axes = [axis for axis, size in enumerate(data.shape) if size == 1]
+        return tf.squeeze(data, axes) if axes else data
+    if any(isinstance(axis, tf.Tensor) for axis in axes):
         return _squeeze_open(data, axes)
-    return tf.squeeze(data, None if axes is None else list(axes))
+    return tf.squeeze(data, list(axes))
 
 
 def _squeeze_open(data, axes):
@@ -75,9 +87,22 @@ def unsqueeze_1(data, *, axes):
 def unsqueeze_13(data, axes):
     axes = axes if isinstance(axes, tuple) else (axes,)
     rank = data.shape.rank + len(axes)
+    if any(isinstance(axis, tf.Tensor) for axis in axes):
+        return _unsqueeze_open(data, axes, rank)
     for axis in sorted(axis_of(axis, rank) for axis in axes):
         data = tf.expand_dims(data, axis)
     return data
+
+
+def _unsqueeze_open(data, axes, rank):
+    """Unsqueeze axes that are known at run time only; the rank is known from their number."""
+    new = [tf.math.floormod(tf.cast(axis, tf.int64), rank) for axis in axes]
+    is_new = tf.reduce_any(tf.range(rank, dtype=tf.int64)[:, None] == tf.stack(new), 1)
+    places = tf.cumsum(tf.cast(~is_new, tf.int32), exclusive=True)
+    sizes = tf.gather(tf.pad(tf.shape(data, tf.int64), [[0, 1]]), places)
+    result = tf.reshape(data, tf.where(is_new, tf.ones_like(sizes), sizes))
+    result.set_shape([None] * rank)
+    return result
 
 
 @op("Flatten", since=1)
@@ -329,6 +354,7 @@ def one_hot(indices, depth, values, *, axis=-1):
     depth = tf.cast(depth, tf.int64)
     indices = tf.cast(indices, tf.int64)
     indices = tf.where(indices < 0, indices + depth, indices)
+    axis = axis_of(axis, indices.shape.rank + 1)
     hot = tf.one_hot(indices, tf.cast(depth, tf.int32), True, False, axis, tf.bool)
     return tf.where(hot, values[1], values[0])
 
@@ -354,11 +380,11 @@ def depth_to_space(input, *, blocksize, mode="DCR"):
 
 
 @op("SpaceToDepth", since=1)
-def space_to_depth(input, *, blocksize):
+def space_to_depth(input, *, blocksize, mode="DCR"):
     n, c, h, w = dims(input)
     b = blocksize
     blocks = tf.reshape(input, vector([n, c, h // b, b, w // b, b]))
-    blocks = tf.transpose(blocks, [0, 3, 5, 1, 2, 4])
+    blocks = tf.transpose(blocks, [0, 3, 5, 1, 2, 4] if mode == "DCR" else [0, 1, 3, 5, 2, 4])
     return tf.reshape(blocks, vector([n, c * b * b, h // b, w // b]))
 
 
@@ -369,29 +395,33 @@ def reverse_sequence(input, sequence_lens, *, batch_axis=1, time_axis=0):
 
 @op("Unique", since=11)
 def unique(X, *, axis=None, sorted=1):
-    work = tf.reshape(X, [-1]) if axis is None else X
-    kept, inverse = tf.raw_ops.UniqueV2(x=work, axis=[axis or 0], out_idx=tf.int64)
-    count = tf.shape(kept, tf.int64)[axis or 0]
+    axis, work = (0, tf.reshape(X, [-1])) if axis is None else (axis_of(axis, X.shape.rank), X)
+    kept, inverse = tf.raw_ops.UniqueV2(x=work, axis=[axis], out_idx=tf.int64)
+    kept.set_shape([None if i == axis else size for i, size in enumerate(work.shape)])
+    count = tf.shape(kept, tf.int64)[axis]
     steps = tf.range(tf.size(inverse, tf.int64))
     first = tf.math.unsorted_segment_min(steps, inverse, count)
     counts = tf.math.unsorted_segment_sum(tf.ones_like(steps), inverse, count)
     if sorted:
-        order = _row_order(kept, axis or 0)
-        kept, first, counts = tf.gather(kept, order, axis=axis or 0), tf.gather(first, order), tf.gather(counts, order)
+        order = _row_order(kept, axis)
+        kept = tf.gather(kept, order, axis=axis)
+        first, counts = tf.gather(first, order), tf.gather(counts, order)
         inverse = tf.gather(tf.argsort(order, stable=True), inverse)
     return kept, first, tf.cast(inverse, tf.int64), counts
 
 
 def _row_order(x, axis):
     """Return the order that sorts slices along ``axis`` lexicographically."""
-    rows = tf.reshape(tf.experimental.numpy.moveaxis(x, axis, 0), [tf.shape(x)[axis], -1])
-    order = tf.range(tf.shape(rows)[0])
-    width = rows.shape[1]
-    if width is None:
-        raise NotImplementedError("Unique with axis of a tensor of open shape")
-    for column in reversed(range(width)):
-        order = tf.gather(order, tf.argsort(tf.gather(rows[:, column], order), stable=True))
-    return order
+    x = tf.cast(x, tf.int64) if x.dtype.is_integer or x.dtype == tf.bool else x
+    rows = tf.transpose(x, [axis, *(i for i in range(x.shape.rank) if i != axis)])
+    rows = tf.reshape(rows, [tf.shape(rows)[0], tf.reduce_prod(tf.shape(rows)[1:])])
+
+    def by_column(column, order):
+        return column - 1, tf.gather(order, tf.argsort(tf.gather(rows[:, column], order), stable=True))
+
+    state = (tf.shape(rows)[1] - 1, tf.range(tf.shape(rows)[0]))
+    invariants = (tf.TensorShape([]), tf.TensorShape([None]))
+    return tf.while_loop(lambda column, _: column >= 0, by_column, state, invariants)[1]
 
 
 @op("Compress", since=9)
@@ -408,37 +438,56 @@ def pad_2(data, *, pads, mode="constant", value=0.0):
 
 @op("Pad", since=11, host=("pads", "axes"))
 def pad_11(data, pads, constant_value=None, axes=None, *, mode="constant"):
-    rank = data.shape.rank
-    if isinstance(pads, tf.Tensor):
+    amounts = _amounts(pads, axes, data.shape.rank)
+    static = all(isinstance(size, int) for pair in amounts for size in pair)
+    if not static or any(size < 0 for pair in amounts for size in pair):
+        data = _cropped(data, amounts)
+        amounts = [[host.maximum(size, 0) for size in pair] for pair in amounts]
+    if mode == "constant":
+        return _pad_constant(data, amounts, constant_value)
+    for axis, (begin, end) in enumerate(amounts):
+        if not (type(begin) is type(end) is int and begin == end == 0):
+            data = _pad_axis(data, axis, begin, end, mode)
+    return data
+
+
+def _amounts(pads, axes, rank):
+    """Return ``[begin, end]`` for every axis of the data."""
+    if isinstance(pads, tf.Tensor):  # a vector of open length; it is as long as the axes
         pads = tf.unstack(pads, 2 * (rank if axes is None else len(axes)))
     count = len(pads) // 2
-    axes = range(count) if axes is None else [axis_of(axis, rank) for axis in axes]
-    begins, ends = dict(zip(axes, pads[:count])), dict(zip(axes, pads[count:]))
-    static = all(isinstance(p, int) for p in pads)
-    for axis in begins:
-        if static and min(begins[axis], ends[axis]) < 0:
-            size = dims(data)[axis]
-            low, high = max(-begins[axis], 0), max(-ends[axis], 0)
-            data = _narrow(data, axis, low, size - low - high)
-            begins[axis], ends[axis] = max(begins[axis], 0), max(ends[axis], 0)
-    if mode == "constant":
-        amounts = [[begins.get(axis, 0), ends.get(axis, 0)] for axis in range(rank)]
-        if not static:
-            amounts = tf.stack([tf.stack([tf.cast(v, tf.int64) for v in row]) for row in amounts])
-        fill = 0 if constant_value is None else tf.reshape(constant_value, ())
-        if data.dtype == tf.bool:
-            padded = tf.pad(tf.cast(data, tf.uint8), amounts, constant_values=tf.cast(fill, tf.uint8))
-            return tf.cast(padded, tf.bool)
-        return tf.pad(data, amounts, constant_values=tf.cast(fill, data.dtype))
-    for axis in begins:
-        data = _pad_axis(data, axis, begins[axis], ends[axis], mode)
-    return data
+    axes = range(count) if axes is None else axes
+    axes = tf.unstack(axes, count) if isinstance(axes, tf.Tensor) else axes
+    if not any(isinstance(axis, tf.Tensor) for axis in axes):
+        pairs = {axis_of(axis, rank): [pads[i], pads[i + count]] for i, axis in enumerate(axes)}
+        return [pairs.get(axis, [0, 0]) for axis in range(rank)]
+    hot = tf.one_hot(tf.stack([tf.cast(axis, tf.int64) % rank for axis in axes]), rank, dtype=tf.int64)
+    sides = [tf.stack([tf.cast(p, tf.int64) for p in part]) for part in (pads[:count], pads[count:])]
+    columns = [tf.unstack(tf.linalg.matvec(hot, side, True), rank) for side in sides]
+    return [list(pair) for pair in zip(*columns, strict=True)]
+
+
+def _cropped(data, amounts):
+    """Cut off what negative padding asks for."""
+    sizes = dims(data)
+    begins = [host.maximum(-begin, 0) for begin, _ in amounts]
+    ends = [size - host.maximum(-end, 0) for size, (_, end) in zip(sizes, amounts, strict=True)]
+    return data[tuple(slice(b, e) for b, e in zip(begins, ends, strict=True))]
+
+
+def _pad_constant(data, amounts, value):
+    if any(isinstance(size, tf.Tensor) for pair in amounts for size in pair):
+        amounts = tf.stack([tf.stack([tf.cast(v, tf.int64) for v in pair]) for pair in amounts])
+    fill = tf.zeros((), data.dtype) if value is None else tf.reshape(value, ())
+    if data.dtype == tf.bool:
+        padded = tf.pad(tf.cast(data, tf.uint8), amounts, constant_values=tf.cast(fill, tf.uint8))
+        return tf.cast(padded, tf.bool)
+    return tf.pad(data, amounts, constant_values=tf.cast(fill, data.dtype))
 
 
 def _pad_axis(data, axis, begin, end, mode):
     size = tf.cast(dims(data)[axis], tf.int64)
-    begin, end = tf.cast(begin, tf.int64), tf.cast(end, tf.int64)
-    steps = tf.range(-begin, size + end)
+    steps = tf.range(-tf.cast(begin, tf.int64), size + tf.cast(end, tf.int64))
     if mode == "edge":
         steps = tf.clip_by_value(steps, 0, size - 1)
     elif mode == "wrap":
