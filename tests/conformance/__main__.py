@@ -8,11 +8,15 @@ import os
 import re
 import sys
 import time
+from importlib import import_module
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from tests.conformance.expected import expected_failure
 from tests.conformance.suite import Case, all_cases, altered, compare, judge, run
+
+SECOND = {"pytorch": "tests.conformance.exported", "tensorflow": "tests.conformance.reloaded"}
+"""The module of each framework with ``run(case) -> (pairs, fixed)`` and ``reason_not_exported``."""
 
 
 def run_case(backend, case: Case, expect=lambda value: value) -> str | None:
@@ -25,6 +29,34 @@ def run_case(backend, case: Case, expect=lambda value: value) -> str | None:
     return None
 
 
+def run_second(framework: str, case: Case) -> tuple[str | None, bool]:
+    """Run a case the second way; tell why it fails, if so, and whether inputs were fixed."""
+    second = import_module(SECOND[framework])
+    if reason := second.reason_not_exported(case.name):
+        return reason, False
+    try:
+        pairs, fixed = second.run(case)
+        judge(pairs, case)
+    except Exception as error:  # as above
+        return f"UNEXPECTED {type(error).__name__}: {error}", False
+    return None, bool(fixed)
+
+
+def report_second(framework: str, cases: list[Case]) -> int:
+    """Print how many of the cases that pass first also pass the second way."""
+    cases = [case for case in cases if not expected_failure(case.name, framework)]
+    passed = fixed = unexpected = 0
+    for case in cases:
+        reason, with_fixed = run_second(framework, case)
+        if reason:
+            print(f"FAIL {case.name}: {' '.join(reason.split())[:200]}", flush=True)
+            unexpected += reason.startswith("UNEXPECTED")
+        passed += reason is None
+        fixed += with_fixed
+    print(f"second runs: {passed} of {len(cases)} pass, {fixed} of them with inputs fixed")
+    return 1 if unexpected else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
     parser.add_argument("--framework", choices=("pytorch", "tensorflow"), required=True)
@@ -32,6 +64,7 @@ def main() -> int:
     parser.add_argument("--kind", default=".", help="regular expression on the case's kind")
     parser.add_argument("--no-expanded", action="store_true", help="leave the expanded cases out")
     parser.add_argument("--altered", action="store_true", help="with every expectation altered")
+    parser.add_argument("--second", action="store_true", help="exported or saved, then run")
     parser.add_argument("--traceback", action="store_true", help="show where the first one fails")
     options = parser.parse_args()
     from converter import onnx_backend
@@ -47,6 +80,8 @@ def main() -> int:
         and re.search(options.kind, case.kind)
         and not (options.no_expanded and "_expanded" in case.name)
     ]
+    if options.second:
+        return report_second(options.framework, cases)
     start, failures = time.perf_counter(), collections.Counter()
     for case in cases:
         reason = run_case(backend, case, altered if options.altered else lambda value: value)

@@ -18,12 +18,18 @@ def constant_of_shape(input, *, value=None, device):
 
 @op("Range", since=11, either=("start", "limit", "delta"))
 def range_(start, limit, delta, *, stash_type=1, device):
-    dtype = next((x.dtype for x in (start, limit, delta) if isinstance(x, torch.Tensor)), None)
+    given = [x for x in (start, limit, delta) if isinstance(x, torch.Tensor)]
+    if not given or torch.jit.is_tracing():
+        dtype = given[0].dtype if given else None
+        return torch.arange(start, limit, delta, dtype=dtype, device=device)
+    wide = torch.float32 if given[0].dtype.itemsize == 2 else given[0].dtype
     start, limit, delta = (
-        x.item() if isinstance(x, torch.Tensor) and not torch.jit.is_tracing() else x
-        for x in (start, limit, delta)
+        x.reshape(()).to(wide) if isinstance(x, torch.Tensor) else x for x in (start, limit, delta)
     )
-    return torch.arange(start, limit, delta, dtype=dtype, device=device)
+    span = limit - start
+    span = span.double() if isinstance(span, torch.Tensor) else span
+    count = torch.ceil(torch.true_divide(span, delta)).clamp(min=0).long().item()
+    return (start + torch.arange(count, device=device) * delta).to(given[0].dtype)
 
 
 @op("EyeLike", since=9)

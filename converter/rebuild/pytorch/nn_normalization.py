@@ -106,8 +106,8 @@ def dropout_7(data, *, ratio=0.5):
 
 @op("Dropout", since=12, either=("ratio", "training_mode"))
 def dropout_12(data, ratio=None, training_mode=None, *, seed=None, training):
-    ratio = 0.5 if ratio is None else float(ratio)
-    if not (training or (training_mode is not None and bool(training_mode))) or ratio == 0.0:
+    if not (training or (training_mode is not None and bool(training_mode))):
         return data, torch.ones_like(data, dtype=torch.bool)
+    ratio = 0.5 if ratio is None else ratio
     mask = torch.rand(data.shape, device=data.device) >= ratio
-    return torch.where(mask, data / (1 - ratio), torch.zeros_like(data)), mask
+    return torch.where(mask, data / (1 - ratio), torch.zeros_like(data)).to(data.dtype), mask
