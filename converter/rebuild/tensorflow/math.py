@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import math
 
 import tensorflow as tf
 
-from converter.rebuild.tensorflow.dtypes import to_framework
 from converter.rebuild.tensorflow.shapes import axis_of, dims, product, vector
 from converter.rebuild.tensorflow.table import op
 
@@ -480,28 +478,3 @@ def _swap_last(x, axis):
     order = list(range(rank))
     order[axis], order[-1] = order[-1], order[axis]
     return tf.transpose(x, order)
-
-
-# ------------------------------------------------------------------ signals
-
-
-@op("HannWindow", since=17, host=("size",))
-def hann_window(size, *, output_datatype=1, periodic=1):
-    return _window(size, output_datatype, periodic, (0.5, 0.5, 0.0))
-
-
-@op("HammingWindow", since=17, host=("size",))
-def hamming_window(size, *, output_datatype=1, periodic=1):
-    return _window(size, output_datatype, periodic, (25 / 46, 1 - 25 / 46, 0.0))
-
-
-@op("BlackmanWindow", since=17, host=("size",))
-def blackman_window(size, *, output_datatype=1, periodic=1):
-    return _window(size, output_datatype, periodic, (0.42, 0.5, 0.08))
-
-
-def _window(size, datatype, periodic, weights):
-    size = tf.cast(_only(size), tf.float64)
-    angle = 2 * math.pi * tf.range(size, dtype=tf.float64) / (size if periodic else size - 1)
-    a, b, c = weights
-    return tf.cast(a - b * tf.cos(angle) + c * tf.cos(2 * angle), to_framework(datatype))

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from converter.rebuild import host
-from converter.rebuild.tensorflow.shapes import axis_of, dims, vector
+from converter.rebuild.tensorflow.shapes import axis_of, dims, float64, vector
 from converter.rebuild.tensorflow.table import op
 
 
@@ -232,14 +232,14 @@ def _nearest(steps, transform, mode):
 def coordinates(length, size, scale, roi, mode):
     """Return the source coordinate of each output position, by ONNX's formulas for ``Resize``."""
     x = tf.cast(tf.range(tf.cast(length, tf.int64)), tf.float64)
-    length, size, scale = map(_float64, (length, size, scale))
+    length, size, scale = map(float64, (length, size, scale))
     whole = scale * size
     if mode == "asymmetric":
         return x / scale
     if mode == "align_corners":
         return tf.where(whole == 1, 0 * x, x * (size - 1) / (whole - 1))
     if mode == "tf_crop_and_resize":
-        start, end = map(_float64, roi)
+        start, end = map(float64, roi)
         steps = tf.where(
             whole == 1,
             0 * x + (end - start) * (size - 1) / 2,
@@ -252,11 +252,6 @@ def coordinates(length, size, scale, roi, mode):
     if mode == "half_pixel_symmetric":
         return size / 2 * (1 - length / whole) + half
     return half
-
-
-def _float64(x):
-    """`tf.cast` would bring a Python number to float32 first."""
-    return tf.cast(x, tf.float64) if isinstance(x, tf.Tensor) else tf.constant(x, tf.float64)
 
 
 def nearest(where, mode):
@@ -272,7 +267,7 @@ def nearest(where, mode):
 
 def taps(where, size, scale, mode, antialias, a, exclude_outside):
     """Return positions and shares, both ``[length, taps]``, of what each output is made of."""
-    stretch = tf.maximum(1 / _float64(scale), 1) if antialias else tf.ones((), tf.float64)
+    stretch = tf.maximum(1 / float64(scale), 1) if antialias else tf.ones((), tf.float64)
     count = 2 * tf.cast(tf.math.ceil((1 if mode == "linear" else 2) * stretch), tf.int64)
     base = tf.floor(where)
     offset = tf.cast(tf.range(count) - count // 2 + 1, tf.float64)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from converter.rebuild.tensorflow.border import dims
 
-__all__ = ["axis_of", "dims", "product", "vector"]
+__all__ = ["axis_of", "dims", "float64", "product", "vector"]
 
 
 def vector(sizes) -> tf.Tensor | list[int]:
@@ -29,3 +29,8 @@ def product(sizes):
 def axis_of(axis: int, rank: int) -> int:
     """Return a non-negative axis."""
     return axis + rank if axis < 0 else axis
+
+
+def float64(x) -> tf.Tensor:
+    """Return a number as float64; `tf.cast` would bring a Python number to float32 first."""
+    return tf.cast(x, tf.float64) if isinstance(x, tf.Tensor) else tf.constant(x, tf.float64)
