@@ -27,6 +27,8 @@ class Engine:
     Attributes:
         description: plain data: framework, kind, runtime, device, versions, signature, input names,
             seconds that loading took.
+        calling: the model itself is running, or was when an exception came; what comes before and
+            after is our own.
     """
 
     def __init__(self, load: Callable[[], Source], wanted: list[str], device: str) -> None:
@@ -58,6 +60,7 @@ class Engine:
             "load_seconds": time.perf_counter() - start,
         }
         self.prepared: Any = None
+        self.calling = False
 
     def run(self, inputs: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Run once.
@@ -67,10 +70,13 @@ class Engine:
             the model's own.
         """
         with _quiet():
+            self.calling = False
             self.prepared = self.runner.prepare(inputs)
+            self.calling = True
             start = time.perf_counter()
             result = self.runner.call(self.prepared)
             seconds = time.perf_counter() - start
+            self.calling = False
             outputs = self.runner.fetch(result)
         return outputs, {"seconds": seconds, "named": self.runner.named_outputs}
 

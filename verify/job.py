@@ -112,12 +112,7 @@ class Job:
         results, failures = self._run_both(inputs, feeds)
         seconds = {label: facts["seconds"] for label, (_, facts) in results.items()}
         if failures:
-            refused = len(failures) == 2 and all(f.stage is Stage.RUN for f in failures.values())
-            side = "" if len(failures) == 2 else next(iter(failures))
-            reason = "; ".join(f"{label}: {f.reason}" for label, f in failures.items())
-            stage = Stage.REFUSED if refused else next(
-                (f.stage for f in failures.values() if f.stage is not Stage.RUN), Stage.RUN
-            )  # fmt: skip
+            stage, side, reason = _blame(failures)
             return Run(case.label, case.seed, case.sizes, stage, side, reason, {}, seconds)
         outputs = self._outputs(inputs, results, signature, views)
         passed = bool(outputs) and all(item.passed for item in outputs.values())
@@ -213,9 +208,13 @@ class Job:
         return outputs
 
     def _refusals(self, report: Report) -> None:
-        refused = [run for run in report.runs if run.stage is Stage.REFUSED]
-        for run in refused:
-            self.findings.append(f"both refuse {run.title}, so it was not compared: {run.reason}")
+        """Note each reason for which both sides refuse inputs, once."""
+        refused: dict[str, list[str]] = {}
+        for run in report.runs:
+            if run.stage is Stage.REFUSED:
+                refused.setdefault(run.reason, []).append(run.title)
+        for reason, titles in refused.items():
+            self.findings.append(f"not compared, both refuse it: {'; '.join(titles)}: {reason}")
 
     def _latency(
         self, report: Report, cases: list[making.Case], signature: Signature,
@@ -248,6 +247,18 @@ class Job:
 
     def _memory(self, report: Report) -> None:
         report.a.peak_bytes, report.b.peak_bytes = self.a.peak_bytes, self.b.peak_bytes
+
+
+def _blame(failures: Mapping[str, Failure]) -> tuple[Stage, str, str]:
+    """Return stage, side and reason of a run that did not come to its end."""
+    if len(failures) == 1:
+        label, failure = next(iter(failures.items()))
+        return failure.stage, label, failure.reason
+    reason = "; ".join(f"{label}: {failure.reason}" for label, failure in failures.items())
+    stages = [failure.stage for failure in failures.values()]
+    if all(f.refused and f.stage is Stage.RUN for f in failures.values()):
+        return Stage.REFUSED, "", reason
+    return next((stage for stage in stages if stage is not Stage.RUN), Stage.RUN), "", reason
 
 
 def _blank(side: AnySide) -> Side:

@@ -29,11 +29,14 @@ Outputs = dict[str, "np.ndarray"]
 
 
 class Failure(Exception):
-    """One side did not get through a step; becomes a row of the report."""
+    """One side did not get through a step; becomes a row of the report.
 
-    def __init__(self, stage: Stage, reason: str) -> None:
+    ``refused`` says that the model itself raised an exception while it ran.
+    """
+
+    def __init__(self, stage: Stage, reason: str, refused: bool = False) -> None:
         super().__init__(reason)
-        self.stage, self.reason = stage, reason
+        self.stage, self.reason, self.refused = stage, reason, refused
 
 
 class LiveSide:
@@ -78,7 +81,7 @@ class LiveSide:
             raise
         except Exception as error:
             stage = Stage.CRASH if out_of_memory(error) else Stage.RUN
-            raise Failure(stage, first_line(error)) from error
+            raise Failure(stage, first_line(error), self.engine.calling) from error
         finally:
             self.peak_bytes = peak_bytes()
 
@@ -237,7 +240,8 @@ class WorkerSide:
         if message["class"] is not None:
             kind = getattr(errors, message["class"], EquiportError)
             raise kind(message["message"], hint=message["hint"])
-        raise Failure(Stage.CRASH if message["out_of_memory"] else step, message["message"])
+        stage = Stage.CRASH if message["out_of_memory"] else step
+        raise Failure(stage, message["message"], message["refused"])
 
     def _read_line(self) -> bytes | None:
         """Return the next line, nothing at the end of the process, ``None`` when time is up."""

@@ -69,6 +69,7 @@ def answer(server: Server, message: dict[str, Any]) -> dict[str, Any]:
             "class": None,
             "message": first_line(error),
             "out_of_memory": out_of_memory(error),
+            "refused": server.engine is not None and server.engine.calling,
             "peak_bytes": peak_bytes(),
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from converter.formats import Source
 
 _ELEMENT_TYPES = {"bfloat16": 16, "float8e4m3fn": 17, "float8e4m3fnuz": 18, "float8e5m2": 19}
-_ELEMENT_TYPES |= {"float8e5m2fnuz": 20, "uint4": 21, "int4": 22}
+_ELEMENT_TYPES |= {"float8e5m2fnuz": 20}
 _NAMES = {"float": "float32", "double": "float64"}
 LIMIT = 1 << 30
 """Bytes of weights past which a live graph goes to the runtime through a file."""
@@ -34,18 +35,24 @@ class OnnxRunner:
         self.output_names = [value.name for value in session.get_outputs()]
 
     def prepare(self, inputs: dict[str, np.ndarray]) -> Any:
-        return {name: _value(inputs[name]) for name in self.input_names if name in inputs}
+        fed = {name: inputs[name] for name in self.input_names if name in inputs}
+        if any(dtype_name(array) == "string" for array in fed.values()):
+            return {name: _texts(array) for name, array in fed.items()}  # it takes no other form
+        return {name: _value(array) for name, array in fed.items()}
 
     def call(self, prepared: Any) -> Any:
+        if any(isinstance(value, np.ndarray) for value in prepared.values()):
+            return self.session.run(None, prepared)
         return self.session.run_with_ort_values(None, prepared)
 
     def fetch(self, result: Any) -> dict[str, np.ndarray]:
         outputs = {}
         for name, value in zip(self.output_names, result, strict=True):
-            dtype, array = _type_name(value.data_type()), value.numpy()
-            if dtype in _ELEMENT_TYPES:
-                array = from_bits(array.view(BITS.get(dtype, "uint8")), dtype)
-            outputs[name] = array
+            if isinstance(value, np.ndarray):
+                outputs[name] = value
+                continue
+            dtype = _type_name(value.data_type())
+            outputs[name] = _bits(value, dtype) if dtype in _ELEMENT_TYPES else value.numpy()
         return outputs
 
     def close(self) -> None:
@@ -58,10 +65,22 @@ def _value(array: np.ndarray) -> Any:
     if name in _ELEMENT_TYPES:
         bits = np.ascontiguousarray(to_bits(array))
         return make.ortvalue_from_numpy_with_onnx_type(bits, _ELEMENT_TYPES[name])
-    if name == "string":
-        texts = [item.decode() if isinstance(item, bytes) else str(item) for item in array.flat]
-        array = np.array(texts, dtype=object).reshape(array.shape)
     return make.ortvalue_from_numpy(np.array(array, order="C"))
+
+
+def _bits(value: Any, dtype: str) -> np.ndarray:
+    """Copy a value of a type that NumPy lacks: ONNX Runtime itself refuses to."""
+    plain = np.dtype(BITS.get(dtype, "uint8"))
+    shape = value.shape()
+    content = ctypes.string_at(value.data_ptr(), int(np.prod(shape)) * plain.itemsize)
+    return from_bits(np.frombuffer(content, plain).reshape(shape), dtype)
+
+
+def _texts(array: np.ndarray) -> np.ndarray:
+    if dtype_name(array) != "string":
+        return np.asarray(array)
+    texts = [item.decode() if isinstance(item, bytes) else str(item) for item in array.flat]
+    return np.array(texts, dtype=object).reshape(array.shape)
 
 
 def _type_name(text: str) -> str:
