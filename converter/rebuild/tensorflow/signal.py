@@ -45,26 +45,32 @@ def dft_17(input, dft_length=None, *, axis=1, inverse=0, onesided=0):
 
 @op("DFT", since=20, host=("dft_length", "axis"))
 def dft_20(input, dft_length=None, axis=-2, *, inverse=0, onesided=0):
-    """Fourier transform of ``[..., 1]`` (real) or ``[..., 2]`` (real and imaginary part).
-
-    In float64: TensorFlow's transform in float32 leaves noise where ONNX expects zeros.
-    """
+    """Fourier transform of ``[..., 1]`` (real) or ``[..., 2]`` (real and imaginary part)."""
     order = _axis_last(scalar(axis), input.shape.rank)
-    signal = tf.transpose(_complex(tf.cast(input, tf.float64)), order)
+    x = input if input.dtype == tf.float64 else tf.cast(input, tf.float32)
     length = None if dft_length is None else scalar(dft_length)
     if inverse and onesided:
-        length = None if length is None else [tf.cast(length, tf.int32)]
-        result = tf.signal.irfft(signal, length)[..., None]
-        return tf.cast(_back(result, order), input.dtype)
-    signal = signal if length is None else _fitted(signal, length)
-    result = (tf.signal.ifft if inverse else tf.signal.fft)(signal)
+        sizes = None if length is None else [tf.cast(length, tf.int32)]
+        result = tf.signal.irfft(tf.transpose(_complex(x), order), sizes)[..., None]
+    elif x.shape[-1] == 1 and not inverse:
+        result = _parts(_real_transform(_fitted(tf.transpose(x[..., 0], order), length), onesided))
+    else:
+        signal = _fitted(tf.transpose(_complex(x), order), length)
+        result = (tf.signal.ifft if inverse else tf.signal.fft)(signal)
+        result = _parts(result[..., : dims(result)[-1] // 2 + 1] if onesided else result)
+    return tf.cast(_back(result, order), input.dtype)
+
+
+def _real_transform(x, onesided):
+    half, size = tf.signal.rfft(x), dims(x)[-1]
     if onesided:
-        result = result[..., : dims(result)[-1] // 2 + 1]
-    return tf.cast(_back(_parts(result), order), input.dtype)
+        return half
+    mirrored = tf.math.conj(tf.reverse(half[..., 1 : size - size // 2], [-1]))
+    return tf.concat([half, mirrored], -1)
 
 
 def _axis_last(axis, rank):
-    """Return the order of axes, real and imaginary part left out, that swaps ``axis`` with the last."""
+    """Return the order of axes, the last one left out, that swaps ``axis`` to the end."""
     if not isinstance(axis, tf.Tensor):
         order = list(range(rank - 1))
         axis %= rank
@@ -80,7 +86,6 @@ def _back(x, order):
 
 
 def _complex(x):
-    x = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
     if x.shape[-1] == 1:
         real = tf.squeeze(x, -1)
         return tf.complex(real, tf.zeros_like(real))
@@ -93,6 +98,8 @@ def _parts(x):
 
 def _fitted(x, length):
     """Cut the last axis, or fill it up with zeros."""
+    if length is None:
+        return x
     x = x[..., :length]
     missing = tf.cast(length, tf.int64) - tf.shape(x, tf.int64)[-1]
     fill = [[0, 0]] * (x.shape.rank - 1) + [[0, missing]]
@@ -102,7 +109,7 @@ def _fitted(x, length):
 @op("STFT", since=17, host=("frame_step", "frame_length"))
 def stft(signal, frame_step, window=None, frame_length=None, *, onesided=1):
     """Transform ``[batch, length, 1 or 2]`` frame by frame, ``[batch, frames, bins, 2]``."""
-    wave = _complex(signal)
+    wave = _complex(signal if signal.dtype == tf.float64 else tf.cast(signal, tf.float32))
     if frame_length is None:
         frame_length = dims(wave)[1] if window is None else dims(window)[0]
     length, step = (tf.cast(scalar(v), tf.int32) for v in (frame_length, frame_step))
