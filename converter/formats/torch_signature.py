@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from converter.formats.torch_words import renamed, words_of
 from converter.signature import Dim, DimRange, Signature, TensorSpec
 
 
 def signature_of(program: torch.export.ExportedProgram) -> Signature:
-    """Return names, dtypes and shapes; dynamic dimensions are the program's own symbols."""
+    """Return names, dtypes and shapes; dynamic dimensions are words (`words_of`)."""
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
     user_inputs = [name for name in program.graph_signature.user_inputs if isinstance(name, str)]
     inputs = tuple(_spec(name, values.get(name)) for name in user_inputs)
@@ -20,13 +22,20 @@ def signature_of(program: torch.export.ExportedProgram) -> Signature:
         _spec(name, values.get(node) if isinstance(node, str) else node)
         for name, node in zip(output_names(program), user_outputs, strict=True)
     )
-    words = {dim for spec in inputs for dim in spec.shape or () if isinstance(dim, str)}
+    words = words_of((spec.name, spec.shape or ()) for spec in inputs)
     dims = {
-        str(symbol): DimRange(max(1, int(bounds.lower)), _upper(bounds.upper))
+        words[str(symbol)]: DimRange(max(1, int(bounds.lower)), _upper(bounds.upper))
         for symbol, bounds in program.range_constraints.items()
         if str(symbol) in words
     }
-    return Signature(inputs, outputs, dims)
+    return Signature(_named(inputs, words), _named(outputs, words), dims)
+
+
+def _named(specs: tuple[TensorSpec, ...], words: Mapping[str, str]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        replace(spec, shape=tuple(renamed(dim, words) for dim in spec.shape or ()))
+        for spec in specs
+    )
 
 
 def _upper(bound: Any) -> int | None:

@@ -14,6 +14,7 @@ import torch
 from converter.errors import EquiportError, TraceError, UnsupportedOpsError, UsageError
 from converter.formats import Source
 from converter.formats.torch_signature import output_names
+from converter.formats.torch_words import words_of
 from converter.graph.clean import clean
 from converter.signature import Signature
 from converter.trace.pytorch import attention
@@ -177,6 +178,11 @@ def from_torchscript(
 def name_inputs(model: ir.Model, names: tuple[str, ...], signature: Signature | None) -> None:
     """Give inputs the source's names and dynamic dimensions the user's words."""
     inputs = [v for v in model.graph.inputs if v.name not in model.graph.initializers]
+    shapes = [
+        [str(dim.value) if isinstance(dim, ir.SymbolicDim) else dim for dim in value.shape or ()]
+        for value in inputs
+    ]
+    own = words_of(zip(names, shapes, strict=True))
     words: dict[str, str] = {}
     for value, name in zip(inputs, names, strict=True):
         value.name = name
@@ -185,7 +191,8 @@ def name_inputs(model: ir.Model, names: tuple[str, ...], signature: Signature | 
             if not isinstance(dim, ir.SymbolicDim) or dim.value is None:
                 continue
             wish = spec.shape[axis] if spec and spec.shape else None
-            words.setdefault(str(dim.value), wish if isinstance(wish, str) else str(dim.value))
+            symbol = str(dim.value)
+            words.setdefault(symbol, wish if isinstance(wish, str) else own.get(symbol, symbol))
     rename_dims(model, words)
 
 

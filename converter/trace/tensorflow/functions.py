@@ -92,9 +92,7 @@ def _from_keras(model: Any, signature: Signature | None, training: bool) -> Trac
 
 def _keras_variables(model: Any) -> dict[str, Any]:
     """Return the weights by their paths; states of random generators are none."""
-    return _unique(
-        [(getattr(v, "path", None) or v.name, _of_tensorflow(v)) for v in model.weights]
-    )
+    return _unique([(getattr(v, "path", None) or v.name, _of_tensorflow(v)) for v in model.weights])
 
 
 def _of_tensorflow(variable: Any) -> Any:
