@@ -21,6 +21,7 @@ _KNOWN = (
     (b"\x7fELF", "a program"),
     (b"\x93NUMPY", "a NumPy array"),
     (b"GGUF", "a GGUF file"),
+    *((bytes((0x80, n)), "a Python pickle, not one of torch.save") for n in range(2, 6)),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
 )
 """What people hand over by mistake, by its first bytes."""
