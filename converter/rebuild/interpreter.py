@@ -20,7 +20,7 @@ import onnx_ir as ir
 
 from converter.errors import RebuildError
 from converter.rebuild import host
-from converter.rebuild.prepare import opset_of, plain_domain
+from converter.rebuild.prepare import plain_domain, version_of
 from converter.rebuild.registry import Handler, Registry
 
 INDENT = "    "
@@ -331,7 +331,7 @@ class _Writer:
         self.assign(node, call, handler.multiple, scope)
 
     def opset(self, node: ir.Node) -> int:
-        return opset_of(self.model, node.domain)
+        return version_of(node, self.model)
 
     def alias(self, handler: Handler) -> str:
         module = handler.function.__module__

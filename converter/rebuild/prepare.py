@@ -23,6 +23,8 @@ def prepare(model: ir.Model, registry: Registry) -> ir.Model:
     Raises:
         UnsupportedOpsError: operators are left that have neither; all of them are listed.
     """
+    for function in model.functions.values():
+        pin_versions(function, model)
     InlinePass()(model)
     close_gradients(modernise(model))
     attempted: set[tuple[str, str]] = set()
@@ -38,7 +40,7 @@ def prepare(model: ir.Model, registry: Registry) -> ir.Model:
             infer_shapes(model)  # bodies inside bodies depend on types
     if missing := without_handler(model, registry):
         raise UnsupportedOpsError(
-            [describe(node, opset_of(model, node.domain)) for node in missing],
+            [describe(node, version_of(node, model)) for node in missing],
             stage=f"rebuilding in {registry.framework}",
             hint="Replace these operators in the source model, or convert the part without them.",
         )
@@ -56,12 +58,32 @@ def opset_of(model: ir.Model, domain: str) -> int:
         RebuildError: the model uses the domain without importing it.
     """
     imports = model.graph.opset_imports
-    for name in DEFAULT_DOMAINS if domain in DEFAULT_DOMAINS else (domain,):
+    for name in _spellings(domain):
         if name in imports:
             return imports[name]
     if domain.startswith("equiport"):
         return 1
     raise RebuildError(f"the model uses the domain {domain!r} without importing an opset for it")
+
+
+def version_of(node: ir.Node, model: ir.Model) -> int:
+    """Return the opset version that a node is written in: its function's, else the model's."""
+    return opset_of(model, node.domain) if node.version is None else node.version
+
+
+def pin_versions(function: ir.Function, model: ir.Model) -> None:
+    """Let the nodes remember their function's opsets, so that it can be inlined into any model."""
+    imports = function.opset_imports
+    for node in function.all_nodes():
+        domain = next((d for d in _spellings(node.domain) if d in imports), None)
+        if node.version is None and domain is not None:
+            node.version = imports[domain]
+    for domain in imports:
+        imports[domain] = model.graph.opset_imports.get(domain, imports[domain])
+
+
+def _spellings(domain: str) -> tuple[str, ...]:
+    return DEFAULT_DOMAINS if domain in DEFAULT_DOMAINS else (domain,)
 
 
 def plain_domain(domain: str) -> str:
@@ -76,7 +98,7 @@ def without_handler(model: ir.Model, registry: Registry) -> list[ir.Node]:
         for node in model.graph.all_nodes()
         if not _is_constant(node)
         and registry.find(
-            plain_domain(node.domain), node.op_type, opset_of(model, node.domain)
+            plain_domain(node.domain), node.op_type, version_of(node, model)
         )
         is None
     ]
@@ -101,7 +123,7 @@ def describe(node: ir.Node, version: int) -> UnsupportedOp:
 
 def expand_by_schema(model: ir.Model, node: ir.Node) -> bool:
     """Turn a node into a call of its operator's ONNX function body; tell whether it has one."""
-    domain, opset = plain_domain(node.domain), opset_of(model, node.domain)
+    domain, opset = plain_domain(node.domain), version_of(node, model)
     if not any(since <= opset for since in schema_versions(domain, node.op_type)):
         return False
     body = function_body(node, domain, opset)
@@ -115,6 +137,7 @@ def expand_by_schema(model: ir.Model, node: ir.Node) -> bool:
     for key, value in node.metadata_props.items():
         for inner in function.all_nodes():
             inner.metadata_props.setdefault(key, value)
+    pin_versions(function, model)
     model.functions[function.identifier()] = function
     model.graph.opset_imports["equiport.function"] = 1
     node.domain, node.op_type, node.overload = "equiport.function", name, ""
