@@ -80,10 +80,13 @@ def rebuild(
         made = Path(folder) / ("model.tflite" if options.to == "tflite" else "saved_model")
         shutil.move(made, path)
     with progress.stage("save") as stage:
+        record = Record(declared, {}, source.framework, "onnx2tf", options.purpose)
         if path.is_dir():
-            Record(declared, {}, source.framework, "onnx2tf", options.purpose).write(
-                path / "assets.extra" / FILE_NAME
-            )
+            record.write(path / "assets.extra" / FILE_NAME)
+        else:
+            from converter.formats.tflite import append_record
+
+            append_record(path, record)
         from converter.engines.native import size_on_disk
 
         stage.detail = size(size_on_disk(path))
