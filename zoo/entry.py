@@ -25,12 +25,15 @@ class Side:
             ``None``: the weights are random.
         weights_only: PyTorch's own export would fix a dynamic dimension (it takes recurrent layers
             apart into time steps), so the model is exported as a ``state_dict``.
+        own_classes: a ``.keras`` file of it names classes that are not Keras's, so that it is read
+            with ``build``.
     """
 
     inputs: tuple[str, ...]
     build: str
     train: str | None = None
     weights_only: bool = False
+    own_classes: bool = False
 
     @property
     def signature(self) -> Signature:

@@ -84,7 +84,8 @@ def convert_command(entry: Entry, framework: str, path: Path) -> str:
     """Return the command line that converts what `export` wrote."""
     side = entry.side(framework)
     words = ["convert", str(path), "--to", "tf" if framework == "torch" else "torch"]
-    if path.suffix == ".pt":
+    if path.suffix == ".pt" or side.own_classes:
         words += ["--model", side.build]
+    if path.suffix == ".pt":
         words += [word for text in side.inputs for word in ("--input", text)]
     return shlex.join(words)

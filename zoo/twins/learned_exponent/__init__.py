@@ -15,6 +15,7 @@ ENTRY = Entry(
         ("x:float32[batch]",),
         "zoo.twins.learned_exponent.keras:build",
         "zoo.twins.learned_exponent.keras:train",
+        own_classes=True,
     ),
     name_map=(same("power/p", "p"),),
     sizes={"batch": (1, 2, 33)},

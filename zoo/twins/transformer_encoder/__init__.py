@@ -28,7 +28,11 @@ ENTRY = Entry(
     name="transformer_encoder",
     summary="transformer encoder: attention by hand, sinusoidal positions, padding mask",
     torch=Side(("tokens:int64[batch,length]",), "zoo.twins.transformer_encoder.pytorch:build"),
-    tf=Side(("tokens:int64[batch,length]",), "zoo.twins.transformer_encoder.keras:build"),
+    tf=Side(
+        ("tokens:int64[batch,length]",),
+        "zoo.twins.transformer_encoder.keras:build",
+        own_classes=True,
+    ),
     seed=5,
     name_map=(
         *embedding("embedding", "embedding"),
