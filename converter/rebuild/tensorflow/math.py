@@ -330,6 +330,14 @@ def swish(X, *, alpha=1.0):
     return X * tf.sigmoid(tf.cast(alpha, X.dtype) * X)
 
 
+@op("Shrink", since=9)
+def shrink(input, *, bias=0.0, lambd=0.5):
+    x = tf.cast(input, tf.float64) if input.dtype.is_integer else input
+    b, limit = tf.cast(bias, x.dtype), tf.cast(lambd, x.dtype)
+    shrunk = tf.where(x < -limit, x + b, tf.where(x > limit, x - b, tf.zeros_like(x)))
+    return tf.cast(shrunk, input.dtype)
+
+
 @op("HardSigmoid", since=6)
 def hard_sigmoid(X, *, alpha=0.20000000298023224, beta=0.5):
     return tf.clip_by_value(tf.cast(alpha, X.dtype) * X + tf.cast(beta, X.dtype), 0, 1)
