@@ -81,16 +81,18 @@ def main() -> None:
     run("zoo", "export", MODEL, "--framework", "tf", "-o", str(keras_file))
     run("convert", str(keras_file), "--to", "torch", "-o", str(torch_folder))
 
+    from converter.captured import captured_stderr
     from zoo.twins.digits_cnn.data import score
 
     print("\nAccuracy on the 360 held-out digits:")
-    for name, predict in (
-        ("PyTorch", torch_predictor(pt2)),
-        ("  -> TensorFlow", converted_to_tf(saved_model)),
-        ("Keras", keras_predictor(keras_file)),
-        ("  -> PyTorch", converted_to_torch(torch_folder)),
+    for name, predictor, path in (
+        ("PyTorch", torch_predictor, pt2),
+        ("  -> TensorFlow", converted_to_tf, saved_model),
+        ("Keras", keras_predictor, keras_file),
+        ("  -> PyTorch", converted_to_torch, torch_folder),
     ):
-        _, accuracy = score(predict)
+        with captured_stderr():  # what TensorFlow says while it starts
+            _, accuracy = score(predictor(path))
         print(f"  {name:<16} {accuracy:.2%}")
     print(f"\nThe artifacts: {saved_model} and {torch_folder}")
 

@@ -107,7 +107,6 @@ def save(module: Any, graph: ir.Model, record: Record, path: Path, to: str) -> l
 
         save_onnx(graph, path, record)
     return []
-    return []
 
 
 def size_on_disk(path: Path) -> int:
