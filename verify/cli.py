@@ -139,7 +139,7 @@ def with_optional_values(arguments: list[str]) -> list[str]:
     That is ``-``, a name in ``.json``, or one that is no file or folder yet; ``--json=FILE`` is
     never in doubt.
     """
-    result = []
+    result: list[str] = []
     for index, argument in enumerate(arguments):
         if argument == "--":
             return result + arguments[index:]

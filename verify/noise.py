@@ -162,6 +162,6 @@ def _wide_tensor(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
     return ir.LazyTensor(
         lambda: ir.Tensor(tensor.numpy().astype(np.float64), name=tensor.name),
         dtype=ir.DataType.DOUBLE,
-        shape=ir.Shape(list(tensor.shape)),
+        shape=ir.Shape(tensor.shape.numpy()),
         name=tensor.name,
     )

@@ -36,8 +36,12 @@ RELATIVE = {
 CEILING = {"float64": 1e-7, "float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
 """What measured noise may raise the limit to, by dtype."""
 
-EPSILON = {"float64": 2.3e-16, "float32": 1.2e-7, "float16": 9.8e-4, "bfloat16": 7.9e-3}
-"""Absolute part, so that an output of zeros may come back as a rounding error: one ULP of 1."""
+ZERO = {"float64": 2.3e-16, "float32": 1.2e-7, "float16": 1e-5, "bfloat16": 1e-5}
+"""What rounding makes of zero where sums of ordinary numbers cancel, by dtype.
+
+It counts only where the output's largest value is itself within eight times this; a softmax over
+thousands of classes is small as well, and not by cancellation.
+"""
 
 NOISE_MULTIPLE = 4.0
 """Over fifteen architectures the largest error of a right target was up to 2.1 times the source's
@@ -115,4 +119,6 @@ def limit(dtype: str, peak: float, wanted: Tolerance, noise: float | None = None
         if allowed > relative:
             relative = allowed
             reason = f"{relative:.2g} of the largest value: the source's own noise is {noise:.2g}"
-    return Limit(relative * peak + EPSILON.get(dtype, 0.0), 0.0, reason)
+    if peak <= 8 * ZERO.get(dtype, 0.0):
+        return Limit(ZERO.get(dtype, 0.0), reason=f"the output is zero up to rounding ({dtype})")
+    return Limit(relative * peak, reason=reason)

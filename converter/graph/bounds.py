@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
@@ -105,7 +106,7 @@ def _table(node: ir.Node, position: int) -> int | None:
     """Return how many values an index at this position may have; ``None`` if it is no index."""
     name = node.op_type
     if name == "OneHot" and position == 0:
-        depth = ir.convenience.get_const_tensor(node.inputs[1])
+        depth = _constant(node.inputs[1])
         return 1 if depth is None else int(depth.numpy().reshape(-1)[0])
     indexing = ("Gather", "GatherElements", "GatherND", "ScatterElements", "ScatterND")
     if name not in indexing or position != 1:
@@ -124,7 +125,11 @@ def _table(node: ir.Node, position: int) -> int | None:
     return min((size if isinstance(size, int) else 1 for size in sizes), default=1)
 
 
-def _shape(value: ir.Value) -> list[int | ir.SymbolicDim] | None:
+def _constant(value: ir.Value | None) -> ir.TensorProtocol | None:
+    return None if value is None else ir.convenience.get_const_tensor(value)
+
+
+def _shape(value: ir.Value) -> list[Any] | None:
     shape = value.shape if value.const_value is None else value.const_value.shape
     return None if shape is None else list(shape)
 
@@ -140,11 +145,7 @@ def _to_bool(node: ir.Node) -> bool:
 
 def _complement(node: ir.Node, position: int) -> bool:
     """Tell whether the node is ``1 - mask``."""
-    return (
-        node.op_type == "Sub"
-        and position == 1
-        and ir.convenience.get_const_tensor(node.inputs[0]) is not None
-    )
+    return node.op_type == "Sub" and position == 1 and _constant(node.inputs[0]) is not None
 
 
 def _passed_on(node: ir.Node, position: int, shift: int) -> Iterator[tuple[ir.Value, int]]:
@@ -154,7 +155,7 @@ def _passed_on(node: ir.Node, position: int, shift: int) -> Iterator[tuple[ir.Va
     if passes or name == "Concat" or (name == "Where" and position > 0):
         yield from ((output, shift) for output in node.outputs)
     elif name == "Add" or (name == "Sub" and position == 0):
-        offset = ir.convenience.get_const_tensor(node.inputs[1 - position])
+        offset = _constant(node.inputs[1 - position])
         values = None if offset is None else offset.numpy().reshape(-1)
         if values is not None and values.size == 1:
             moved = int(values[0]) if name == "Add" else -int(values[0])

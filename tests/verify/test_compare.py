@@ -139,6 +139,14 @@ def test_zeros_may_come_back_as_rounding_but_not_as_more() -> None:
     assert not compare("y", zeros, zeros + np.float32(1e-5)).passed
 
 
+def test_small_outputs_are_judged_by_their_own_size(generator) -> None:
+    """A softmax over 30,000 classes: every probability is about 3e-5."""
+    logits = generator.standard_normal(30_000)
+    a = (np.exp(logits) / np.exp(logits).sum()).astype(np.float32)
+    assert compare("y", a, a * np.float32(1 + 1e-6)).passed
+    assert not compare("y", a, a * np.float32(1 + 1e-4)).passed
+
+
 def test_numbers_of_the_user_are_per_element() -> None:
     a, b = np.array([100.0, 1.0]), np.array([101.0, 1.001])
     assert compare("y", a, b, tolerance(rtol=0.011)).passed

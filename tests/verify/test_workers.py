@@ -106,6 +106,22 @@ def test_the_worker_of_pytorch_needs_numpy_and_torch_alone(tmp_path: Path, gener
     assert report.outputs["output"].dtype == "bfloat16"
 
 
+def test_the_worker_of_tensorflow_needs_tensorflow_alone(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    module = tf.Module()
+    module.call = tf.function(lambda x: {"y": tf.cast(x, tf.bfloat16) * 2})
+    spec = tf.TensorSpec([None, 3], tf.float32, name="x")
+    served = {"serving_default": module.call.get_concrete_function(spec)}
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=served)
+    hidden = ["torch", "onnx", "onnx_ir", "onnxscript", "onnxruntime", "typer", "psutil",
+              "transformers", "tf2onnx"]  # fmt: skip
+    python = blocking_python(tmp_path, hidden)
+    path = tmp_path / "model"
+    report = verify(path, path, python_tf=str(python), seeds=1)
+    assert report.passed, report.failures
+    assert report.outputs["y"].dtype == "bfloat16"
+
+
 def blocking_python(folder: Path, hidden: list[str]) -> Path:
     """Write an interpreter that refuses to import the hidden packages."""
     code = textwrap.dedent(f"""
@@ -130,8 +146,13 @@ def test_the_hidden_packages_are_hidden_indeed(tmp_path: Path, source: Path) -> 
         verify(source, source, python_a=str(python))
 
 
-@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_the_workers(faulty, tmp_path: Path, signal_) -> None:
+KILLS = [signal.SIGINT, signal.SIGTERM]
+if sys.platform == "linux":
+    KILLS.append(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("signal_", KILLS)
+def test_however_the_command_is_ended_no_worker_is_left(faulty, tmp_path: Path, signal_) -> None:
     weights = tmp_path / "weights.pt"
     assert weights.exists()
     command = [sys.executable, "-m", "verify.cli", str(weights), str(weights), "--input",
@@ -146,7 +167,8 @@ def test_ctrl_c_ends_the_workers(faulty, tmp_path: Path, signal_) -> None:
     process.send_signal(signal_)
     _, errors = process.communicate(timeout=30)
     assert "Traceback" not in errors
-    assert process.returncode == (130 if signal_ == signal.SIGINT else 143)
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
+    assert process.returncode == codes[signal_]
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert alive == []
 

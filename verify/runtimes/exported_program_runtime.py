@@ -41,7 +41,9 @@ def open(source: Source, device: str, signature: Signature | None) -> TorchRunne
         return open_module(source, device, signature)
     place = torch_device(device)
     if place.type != "cpu":
-        program = torch.export.passes.move_to_device_pass(program, place)
+        from torch.export.passes import move_to_device_pass
+
+        program = move_to_device_pass(program, place)
     runner = ProgramRunner(program, place, source.signature)
     runner.declared = source.record is not None
     return runner

@@ -95,7 +95,7 @@ def open(source: Source, device: str, signature: Signature | None) -> OnnxRunner
         UsageError: ``device`` is not one that this ONNX Runtime has.
         UnreadableModelError: ONNX Runtime refuses the graph.
     """
-    providers = ["CPUExecutionProvider"]
+    providers: list[Any] = ["CPUExecutionProvider"]
     if device.startswith("cuda"):
         if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
             raise UsageError("this ONNX Runtime has no CUDA", hint="Use --device cpu.")
