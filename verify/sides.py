@@ -133,6 +133,7 @@ class WorkerSide:
         self.peak_bytes = 0
         self.crashes = 0
         self._buffer = b""
+        self._deadline = 0.0
         self.log = folder / f"{label}.log"
 
     def begin_load(self) -> None:
@@ -219,6 +220,7 @@ class WorkerSide:
                     stream.close()
 
     def _send(self, message: Mapping[str, Any]) -> None:
+        self._deadline = time.monotonic() + self.timeout
         assert self.process is not None
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it has ended; `_receive` says how
@@ -247,12 +249,11 @@ class WorkerSide:
         """Return the next line, nothing at the end of the process, ``None`` when time is up."""
         assert self.process is not None
         assert self.process.stdout is not None
-        deadline = time.monotonic() + self.timeout
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._buffer:
-                left = deadline - time.monotonic()
-                if left <= 0 or not selector.select(left):
+                # What came while the other side was waited for counts, however late it is read.
+                if not selector.select(max(0.0, self._deadline - time.monotonic())):
                     return None
                 chunk = os.read(self.process.stdout.fileno(), 1 << 16)
                 if not chunk:

@@ -141,7 +141,7 @@ def test_a_subclassed_keras_model_against_a_module_of_pytorch() -> None:
     linear = torch.nn.Linear(4, 3)
     with torch.no_grad():
         linear.weight.copy_(torch.tensor(weight.T))
-        linear.bias.copy_(torch.from_numpy(bias))
+        linear.bias.copy_(torch.tensor(bias))
     x = np.random.default_rng().standard_normal((6, 4)).astype(np.float32)
     assert_equivalent(linear, Subclassed(weight, bias), x)
     assert_equivalent(linear, Subclassed(weight, bias), inputs=INPUT)
