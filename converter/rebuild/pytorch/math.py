@@ -242,7 +242,7 @@ def _scan(function, x, axis, exclusive, reverse, neutral):
     axis = axis[0] if isinstance(axis, tuple) else axis
     x = torch.flip(x, (axis,)) if reverse else x
     result = function(x, axis, dtype=x.dtype)
-    if exclusive:
+    if exclusive and x.shape[axis]:
         first = torch.full_like(result.narrow(axis, 0, 1), neutral)
         result = torch.cat((first, result.narrow(axis, 0, result.shape[axis] - 1)), axis)
     return torch.flip(result, (axis,)) if reverse else result

@@ -39,7 +39,9 @@ def batch_normalization_14(
 
 @op("InstanceNormalization", since=6)
 def instance_normalization(input, scale, B, *, epsilon=1e-5):
-    return F.instance_norm(input, weight=scale, bias=B, eps=epsilon)
+    # F.instance_norm refuses a single position, for which ONNX gives the bias.
+    cudnn = torch.backends.cudnn.enabled
+    return torch.instance_norm(input, scale, B, None, None, True, 0.0, epsilon, cudnn)
 
 
 @op("LayerNormalization", since=17)

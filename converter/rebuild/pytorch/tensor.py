@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from converter.rebuild.pytorch.table import op
+from converter.rebuild.pytorch.unsigned import select, signed
 
 
 @op("Identity", since=1)
@@ -115,7 +116,8 @@ def _sliced(data, start, end, axis, step):
     size = data.shape[axis]
     start = min(max(start + size if start < 0 else start, 0), size - 1)
     end = min(max(end + size if end < 0 else end, -1), size - 1)
-    return data.index_select(axis, torch.arange(start, end, step, device=data.device))
+    places = torch.arange(start, min(start, end), step, device=data.device)
+    return select(data, axis, places)
 
 
 @op("Gather", since=1)
@@ -127,13 +129,14 @@ def gather(data, indices, *, axis=0):
     indices = torch.where(indices < 0, indices + size, indices).long()
     if axis == 0 and data.dim() == 2 and data.is_floating_point():
         return F.embedding(indices, data)
-    picked = data.index_select(axis, indices.reshape(-1))
-    return picked.reshape(*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :])
+    picked = select(data, axis, indices.reshape(-1))
+    return picked.reshape((*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))
 
 
 @op("GatherElements", since=11)
 def gather_elements(data, indices, *, axis=0):
-    return torch.gather(data, axis, _positive(indices, data.shape[axis]))
+    picked = torch.gather(signed(data), axis, _positive(indices, data.shape[axis]))
+    return picked.view(data.dtype)
 
 
 def _positive(indices, size):
@@ -166,7 +169,7 @@ def scatter(data, indices, updates, *, axis=0):
 def scatter_elements(data, indices, updates, *, axis=0, reduction="none"):
     indices = _positive(indices, data.shape[axis])
     if reduction == "none":
-        return torch.scatter(data, axis, indices, updates)
+        return torch.scatter(signed(data), axis, indices, signed(updates)).view(data.dtype)
     return torch.scatter_reduce(data, axis, indices, updates, _REDUCE[reduction])
 
 
@@ -175,7 +178,8 @@ def scatter_nd(data, indices, updates, *, reduction="none"):
     depth = indices.shape[-1]
     if reduction in ("none", "add"):
         index = tuple(indices.long().unbind(-1))
-        return data.index_put(index, updates, accumulate=reduction == "add")
+        add = reduction == "add"
+        return signed(data).index_put(index, signed(updates), accumulate=add).view(data.dtype)
     # The other reductions: one row per addressed slice, and positions counted in rows.
     rows = math.prod(data.shape[:depth])
     position = torch.zeros(indices.shape[:-1], dtype=torch.int64, device=data.device)
@@ -231,7 +235,7 @@ def where(condition, X, Y):
 
 @op("NonZero", since=9)
 def non_zero(X):
-    return torch.nonzero(X if X.dim() else X.reshape(1)).t()
+    return torch.nonzero(signed(X) if X.dim() else signed(X).reshape(1)).t()
 
 
 @op("Compress", since=9)
@@ -239,7 +243,7 @@ def compress(input, condition, *, axis=None):
     if axis is None:
         input, axis = input.reshape(-1), 0
     # The condition may be shorter than the axis; what it does not reach is dropped.
-    return input.index_select(axis, torch.nonzero(condition).reshape(-1))
+    return select(input, axis, torch.nonzero(condition).reshape(-1))
 
 
 @op("OneHot", since=9, host=("depth",))
@@ -255,7 +259,8 @@ def one_hot(indices, depth, values, *, axis=-1):
 @op("Trilu", since=14, host=("k",))
 def trilu(input, k=0, *, upper=1):
     k = k[0] if isinstance(k, tuple) else k
-    return torch.triu(input, k or 0) if upper else torch.tril(input, k or 0)
+    cut = torch.triu if upper else torch.tril
+    return cut(signed(input), k or 0).view(input.dtype)
 
 
 @op("DepthToSpace", since=1)
@@ -298,7 +303,7 @@ def unique(X, *, axis=None, sorted=1):
     first = torch.full_like(counts, inverse.numel()).scatter_reduce(0, inverse, steps, "amin")
     if not sorted:  # in order of first appearance
         order = torch.argsort(first)
-        values = values.index_select(axis or 0, order)
+        values = select(values, axis or 0, order)
         first, counts = first[order], counts[order]
         inverse = torch.argsort(order)[inverse]
     return values, first, inverse, counts
@@ -357,7 +362,7 @@ def _pad_axis(data, axis, begin, end, mode):
         if begin <= 0 and end <= 0:
             return data
         return _pad_axis(data, axis, max(begin, 0), max(end, 0), mode)
-    return data.index_select(axis, steps)
+    return select(data, axis, steps)
 
 
 @op("CenterCropPad", since=18, host=("shape",))

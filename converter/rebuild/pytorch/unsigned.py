@@ -12,6 +12,7 @@ import functools
 import torch
 
 WIDER = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64}
+_SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 _TOP = -(2**63)
 
 
@@ -33,6 +34,16 @@ def widened(function):
 def widen(x):
     """Return ``x`` in a type that PyTorch computes in."""
     return x.to(WIDER[x.dtype]) if isinstance(x, torch.Tensor) and x.dtype in WIDER else x
+
+
+def signed(x):
+    """Return the same bits as a signed type, for what only moves them."""
+    return x.view(_SIGNED[x.dtype]) if x.dtype in _SIGNED else x
+
+
+def select(x, axis, index):
+    """Return ``x.index_select(axis, index)`` for every type."""
+    return signed(x).index_select(axis, index).view(x.dtype)
 
 
 def ordered(x):
