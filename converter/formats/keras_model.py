@@ -149,11 +149,13 @@ class ConvertedModel(keras.Model):
             )
         for index, (name, variable) in enumerate(named.items()):
             value = np.asarray(store[str(index)])
-            permutation = self.permutations.get(name)
-            value = value.transpose(permutation) if permutation else value
-            if tuple(value.shape) != tuple(variable.shape):
-                raise UnreadableModelError(f"the archive's weight {name!r} has another shape")
-            variable.assign(value)
+            permutation = self.permutations.get(name) or tuple(range(len(variable.shape)))
+            wanted = tuple(variable.shape[permutation.index(axis)] for axis in sorted(permutation))
+            if value.shape != wanted:
+                raise UnreadableModelError(
+                    f"the archive's weight {name!r} has the shape {value.shape}, not {wanted}"
+                )
+            variable.assign(value.transpose(permutation))
 
 
 class _Untracked(dict):

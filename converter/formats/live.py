@@ -106,6 +106,6 @@ _KINDS: tuple[tuple[Callable[[str], bool], Callable[[Any], Source]], ...] = (
         _function,
     ),
     (_is("onnx.onnx_ml_pb2.ModelProto", "onnx.onnx_pb2.ModelProto"), _onnx_proto),
-    (_is("onnx_ir._core.Model"), _onnx_graph),
+    (_is("onnx_ir.Model", "onnx_ir._core.Model"), _onnx_graph),
 )
 """Class names in a type's ancestry, in the order in which they are asked for."""

@@ -74,7 +74,10 @@ def reading(path: Path, what: str, hint: str | None = None) -> Iterator[None]:
 def one_line(error: BaseException, limit: int = 300) -> str:
     """Return the first line of an exception, with its class where the text alone says little."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    line = lines[0] if lines else ""
+    if line.endswith(":") and len(lines) > 1:  # the reason stands below its headline
+        line = f"{line} {lines[1]}"
     line = line if len(line) <= limit else f"{line[:limit]}..."
     if isinstance(error, KeyError) or len(line.split()) < 2:
         return f"{type(error).__name__}: {line}" if line else type(error).__name__

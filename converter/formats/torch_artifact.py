@@ -9,7 +9,7 @@ from converter import record as records
 from converter.errors import UnreadableModelError
 from converter.formats import Source, exported_program
 from converter.formats.reading import framework, reading
-from converter.formats.writing import writing
+from converter.formats.writing import Remembering, writing
 from converter.record import Record
 
 NAME = "torch_artifact"
@@ -71,7 +71,8 @@ def save(module: Any, path: Path, record: Record) -> None:
     with quiet(), writing(path):
         program = export(module, record.signature)
         path.mkdir()
-        torch.export.save(program, path / PROGRAM)
+        with Remembering(path / PROGRAM) as file:
+            torch.export.save(program, file)
         weights = source_weights(module, record)
         safetensors.save_file(weights, path / WEIGHTS, metadata={"format": "pt"})
         record.write(path / records.FILE_NAME)

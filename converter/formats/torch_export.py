@@ -10,6 +10,7 @@ import torch
 
 from converter.errors import RebuildError
 from converter.formats.reading import one_line
+from converter.formats.torch_signature import dim_of
 from converter.signature import Signature
 from converter.trace.pytorch.examples import Example, from_signature, parameters_of
 
@@ -84,7 +85,7 @@ def check_dynamic(program: torch.export.ExportedProgram, signature: Signature) -
     """
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
     for name, spec in zip(program.graph_signature.user_inputs, signature.inputs, strict=True):
-        for size, dim in zip(values[name].shape, spec.shape or (), strict=False):
+        for size, dim in zip(map(dim_of, values[name].shape), spec.shape or (), strict=False):
             if isinstance(dim, str) and isinstance(size, int):
                 raise RebuildError(
                     f"the rebuilt module fixes the dimension {dim!r} of input {spec.name!r} "

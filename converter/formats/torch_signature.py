@@ -44,7 +44,7 @@ def _upper(bound: Any) -> int | None:
 
 def _spec(name: str, value: Any) -> TensorSpec:
     if isinstance(value, torch.Tensor):
-        return TensorSpec(name, dtype_name(value.dtype), tuple(map(_dim, value.shape)))
+        return TensorSpec(name, dtype_name(value.dtype), tuple(map(dim_of, value.shape)))
     kinds = {bool: "bool", int: "int64", torch.SymInt: "int64", float: "float64"}
     return TensorSpec(name, kinds.get(type(value), "float64"), ())
 
@@ -54,8 +54,12 @@ def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.").replace("float8_", "float8")
 
 
-def _dim(size: Any) -> Dim:
-    return int(size) if isinstance(size, int) else str(size.node.expr)
+def dim_of(size: Any) -> Dim:
+    """Return a size, or the symbol or expression of a dynamic one."""
+    if isinstance(size, int):
+        return int(size)
+    expression = size.node.expr
+    return int(expression) if expression.is_number else str(expression)
 
 
 def output_names(program: torch.export.ExportedProgram) -> list[str]:

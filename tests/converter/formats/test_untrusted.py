@@ -191,7 +191,9 @@ def test_sound_programs_pass(torch_files: Path, tmp_path: Path) -> None:
 
     batch = torch.export.Dim("batch")
     program = torch.export.export(
-        Net(), (torch.randn(6, 4), {"n": torch.ones(2)}), dynamic_shapes=({0: 2 * batch}, {"n": None})
+        Net(),
+        (torch.randn(6, 4), {"n": torch.ones(2)}),
+        dynamic_shapes=({0: 2 * batch}, {"n": None}),
     )
     torch.export.save(program, tmp_path / "net.pt2")
     source = formats.load(tmp_path / "net.pt2")
