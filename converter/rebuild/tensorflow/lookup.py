@@ -6,8 +6,6 @@ a search need nothing but the graph. Strings are searched by a hash of theirs an
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import tensorflow as tf
 
@@ -59,11 +57,12 @@ def _lookup_floats(x, keys, values, default):
 
 def _hashes(texts):
     """Return a hash of each text and the number of buckets for which no two are the same."""
+    buckets, codes = 2**62, np.zeros(0)
     with tf.init_scope():
-        for buckets in itertools.count(2**62, -1):
+        while len(np.unique(codes)) < len(texts):
+            buckets -= 1
             codes = tf.strings.to_hash_bucket_fast(tf.constant(texts), buckets).numpy()
-            if len(np.unique(codes)) == len(texts):
-                return codes, buckets
+    return codes, buckets
 
 
 def _search(ordered, x):
