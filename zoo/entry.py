@@ -102,7 +102,7 @@ class Entry:
         return tuple(name for name in FRAMEWORKS if getattr(self, name) is not None)
 
     @property
-    def directions(self) -> tuple[tuple[Framework, Framework], ...]:
+    def directions(self) -> tuple[tuple[str, str], ...]:
         """Conversions that it is a test of: ``(from, to)``."""
         return tuple((name, "tf" if name == "torch" else "torch") for name in self.frameworks)
 

@@ -5,16 +5,18 @@ Attention is the eager one: written in plain operators, it exports with dynamic 
 
 from __future__ import annotations
 
+from typing import Any
+
 import transformers
 from torch import Tensor, nn
 
 VOCABULARY, WIDTH, HEADS, INNER, LAYERS, POSITIONS = 200, 64, 4, 128, 2, 64
-TRANSFORMER = {
+EAGER: dict[str, Any] = {"attn_implementation": "eager"}
+TRANSFORMER: dict[str, Any] = EAGER | {
     "hidden_size": WIDTH,
     "num_hidden_layers": LAYERS,
     "num_attention_heads": HEADS,
     "intermediate_size": INNER,
-    "attn_implementation": "eager",
 }
 
 
@@ -45,7 +47,7 @@ class Gpt2(nn.Module):
             n_head=HEADS,
             bos_token_id=None,
             eos_token_id=None,
-            attn_implementation="eager",
+            **EAGER,
         )
         self.gpt2 = transformers.GPT2LMHeadModel(config)
 
@@ -58,7 +60,8 @@ class Vit(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        config = transformers.ViTConfig(image_size=32, patch_size=8, num_labels=10, **TRANSFORMER)
+        options = TRANSFORMER | {"num_labels": 10}
+        config = transformers.ViTConfig(image_size=32, patch_size=8, **options)
         self.vit = transformers.ViTForImageClassification(config)
 
     def forward(self, pixel_values: Tensor) -> Tensor:

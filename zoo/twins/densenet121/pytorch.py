@@ -44,7 +44,7 @@ class DenseNet121(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(features())
-        self.classifier = nn.Linear(self.features.norm5.num_features, FINDINGS)
+        self.classifier = nn.Linear(1024, FINDINGS)
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = F.relu(self.features(x)).mean((2, 3))
@@ -61,7 +61,7 @@ def features() -> OrderedDict[str, nn.Module]:
     )
     channels = FIRST
     for block, layers in enumerate(BLOCKS, 1):
-        dense = OrderedDict(
+        dense: OrderedDict[str, nn.Module] = OrderedDict(
             (f"denselayer{layer + 1}", DenseLayer(channels + layer * GROWTH))
             for layer in range(layers)
         )

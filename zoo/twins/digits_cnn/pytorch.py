@@ -36,9 +36,7 @@ def train(model: DigitsCNN, seed: int) -> None:
     """Train in place with Adam; deterministic in ``seed``; the global generator is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for module in model.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
+        model.load_state_dict(DigitsCNN().state_dict())
         optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
         model.train()
         for images, labels in batches(load()[0], seed):
