@@ -222,12 +222,15 @@ def tree_ensemble_classifier(
     scores = _aggregated(reached(forest, x), weights, present, "SUM")
     base = either(base_values, base_values_as_tensor)
     scores = scores if base is None else scores + x.new_tensor(base)
-    if len(set(class_ids)) == 1:  # one weight for two classes
-        positive = scores[:, -1:] if len(labels) == 1 else scores[:, class_ids[0]].unsqueeze(1)
-        plain = post_transform in ("NONE", "PROBIT")
-        scores = torch.cat((1 - positive if plain else -positive, positive), 1)
-    scores = transformed(scores, post_transform)
-    places = scores.argmax(1)
+    if len(set(class_ids)) > 1:
+        scores = transformed(scores, post_transform)
+        places = scores.argmax(1)
+    else:  # one score for two classes; as ONNX Runtime reads it, a probability if it cannot be < 0
+        positive = scores[:, class_ids[0] if len(labels) > 1 else 0]
+        probable = min(values) >= 0
+        places = (positive > (0.5 if probable else 0)).long()
+        negative = 1 - positive if probable and post_transform == "NONE" else -positive
+        scores = transformed(torch.stack((negative, positive), 1), post_transform)
     if len(labels) == 1:
         labels = ("", labels[0]) if classlabels_strings else (0, labels[0])
     return labelled(places, labels, labels if classlabels_strings else None), scores.float()
