@@ -23,6 +23,7 @@ from converter.formats.pickles import globals_in, suspicious
 _OPERATORS = re.compile(
     # Of torch.ops: namespace.operator(.overload). Its own methods load libraries.
     r"torch\.ops\.(?!load_library\b|import_module\b)(?!_)[A-Za-z]\w*(\.(?!__)\w+){1,2}"
+    r"|torch\.ops\.aten\.__i?(and|or|xor|lshift|rshift)__\.\w+"
     r"|torch\.(_?sym_\w+|_check\w*|_assert\w*|utils\._sympy\.functions\.\w+)"
     r"|torch\._C\._(set_grad_enabled|log_api_usage_once)"
     r"|torch\._higher_order_ops\.\w+\.\w+"

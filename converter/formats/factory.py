@@ -31,9 +31,7 @@ def find(factory: str) -> Callable[[], Any]:
     """
     module_name, colon, attribute = factory.partition(":")
     if not colon or not module_name or not attribute:
-        raise UsageError(
-            f"cannot read the factory {factory!r}", hint=f"Write it as {EXAMPLE}."
-        )
+        raise UsageError(f"cannot read the factory {factory!r}", hint=f"Write it as {EXAMPLE}.")
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:

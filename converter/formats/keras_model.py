@@ -168,7 +168,8 @@ def without_weights(graph: ir.Model) -> ir.Model:
     for name, value in list(copy.graph.initializers.items()):
         if value.metadata_props.get("equiport.role") is None or value.const_value is None:
             continue
-        value.shape, value.type = value.const_value.shape, ir.TensorType(value.const_value.dtype)
+        value.shape = ir.Shape(value.const_value.shape)  # type: ignore[arg-type]
+        value.type = ir.TensorType(value.const_value.dtype)
         value.metadata_props[_WEIGHT] = "1"
         value.const_value = None
         del copy.graph.initializers[name]

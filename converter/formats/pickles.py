@@ -7,6 +7,7 @@ import pickletools
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from converter.errors import UntrustedModelError
 from converter.formats.content import ZIP
@@ -62,12 +63,13 @@ def globals_in(file: io.BufferedIOBase | io.BytesIO) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _globals(file: object) -> list[str]:
+def _globals(file: Any) -> list[str]:
     """Read one pickle; follows strings through the memo to where ``STACK_GLOBAL`` takes them."""
     names: list[str] = []
     memo: dict[int, str] = {}
     pushed: list[str] = []  # strings on top of the stack, as far as they are known
-    for opcode, argument, _ in pickletools.genops(file):  # type: ignore[arg-type]
+    argument: Any
+    for opcode, argument, _ in pickletools.genops(file):
         if opcode.name in ("MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"):
             key = len(memo) if argument is None else int(argument)
             memo[key] = pushed[-1] if pushed else _UNKNOWN

@@ -53,9 +53,7 @@ def recognised(path: Path) -> ModuleType:
             f"{path} cannot be read: {error.strerror or error}",
             hint="Check that it is a file or a folder that you may read.",
         ) from error
-    raise UnreadableModelError(
-        f"{path} is no model: it is {found}", hint=advice(path) or READABLE
-    )
+    raise UnreadableModelError(f"{path} is no model: it is {found}", hint=advice(path) or READABLE)
 
 
 def check_present(path: Path) -> None:

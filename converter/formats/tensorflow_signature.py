@@ -91,7 +91,7 @@ def keras_output_names(model: Any) -> tuple[str, ...] | None:
     structure = getattr(model, "_outputs_struct", None)
     if isinstance(structure, dict):
         return output_names(structure)
-    names = getattr(model, "output_names", None)
+    names: Any = getattr(model, "output_names", None)
     if structure is None:  # a model of Equiport with one output; several come in a dict
         return tuple(names) if hasattr(model, "record") and len(names) == 1 else None
     return tuple(names) if names else None

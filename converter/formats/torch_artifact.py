@@ -72,7 +72,7 @@ def save(module: Any, path: Path, record: Record) -> None:
         program = export(module, record.signature)
         path.mkdir()
         with Remembering(path / PROGRAM) as file:
-            torch.export.save(program, file)
+            torch.export.save(program, file)  # type: ignore[arg-type]
         weights = source_weights(module, record)
         safetensors.save_file(weights, path / WEIGHTS, metadata={"format": "pt"})
         record.write(path / records.FILE_NAME)

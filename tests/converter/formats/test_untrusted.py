@@ -227,6 +227,8 @@ def test_what_counts_as_arithmetic(text: str, sound: bool) -> None:
     [
         ("torch.ops.aten.add.Tensor", True),
         ("torch.ops.higher_order.cond", True),
+        ("torch.ops.aten.__and__.Tensor", True),
+        ("torch.ops.aten.__class__.mro", False),
         ("_operator.floordiv", True),
         ("math.trunc", True),
         ("torch.sym_max", True),
