@@ -29,6 +29,8 @@ def _inward(value: Any, element_type: int | None, from_numpy: Any) -> Any:
 def _outward(value: Any, element_type: int | None, to_numpy: Any) -> Any:
     if isinstance(value, list):
         return [_outward(item, element_type, to_numpy) for item in value]
+    if hasattr(value, "to_list"):  # a sequence whose length was open
+        return _outward(value.to_list(), element_type, to_numpy)
     return None if value is None else to_numpy(value, element_type)
 
 
