@@ -52,10 +52,12 @@ def trace(
         TraceError: the model cannot be expressed; says where in the user's code.
         InputSpecError: the declared inputs do not fit the model.
     """
+    own = source.record.signature if source.record else None
     with quiet():
         program, names = export(source, signature, given)
         if names is None:
-            names = tuple(program.graph_signature.user_inputs)
+            specs = own.inputs if own else ()
+            names = tuple(s.name for s in specs) or tuple(program.graph_signature.user_inputs)
         table = translations() | attention.TRANSLATIONS
         try:
             with whole_layers():
@@ -80,8 +82,8 @@ def trace(
     assert onnx_program is not None
     model = onnx_program.model
     bind_weights(model, program)
-    name_inputs(model, names, signature)
-    name_outputs(model, output_names(program))
+    name_inputs(model, names, signature or own)
+    name_outputs(model, [s.name for s in own.outputs] if own else output_names(program))
     record_provenance(model, keep_paths=keep_paths)
     model.producer_name, model.producer_version = "equiport", None
     return clean(model)

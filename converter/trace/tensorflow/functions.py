@@ -47,6 +47,8 @@ def concrete(source: Source, signature: Signature | None, *, training: bool = Fa
         InputSpecError: the declared inputs do not fit.
     """
     model = source.model
+    if signature is None and source.record:  # it knows the words of the dynamic dimensions
+        signature = Signature(source.record.signature.inputs)
     if _is_keras(model):
         return _from_keras(model, signature, training)
     served = served_function(model)

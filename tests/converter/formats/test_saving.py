@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +245,24 @@ def test_a_folder_that_is_a_file(kind: str, made: Made, tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         made.save(kind, tmp_path / "file" / "artifact")
     assert (tmp_path / "file").read_text() == ""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "tflite"])
+def test_an_artifact_is_a_source_again_with_its_own_words(
+    kind: str, artifacts: dict[str, Path]
+) -> None:
+    source = formats.load(artifacts[kind])
+    trace = import_module(
+        {"torch": "converter.trace.pytorch", "tensorflow": "converter.trace.tensorflow"}.get(
+            source.framework, "converter.trace.onnx"
+        )
+    ).trace
+    signature = signature_of(trace(source))
+    assert [str(spec) for spec in signature.inputs] == [DIMS]
+    assert {spec.name for spec in signature.outputs} == {"logits", "features"}
+    source.record = None  # without it, the words are gone
+    if kind != "onnx":
+        assert [str(spec) for spec in signature_of(trace(source)).inputs] != [DIMS]
 
 
 # ---- PyTorch
