@@ -77,4 +77,4 @@ def check_input(x: tf.Tensor, name: str, dims: tuple[int | None, ...]) -> None:
 
 def device_of(module: Any, *inputs: Any) -> None:
     """TensorFlow places operations itself."""
-    return None
+    return

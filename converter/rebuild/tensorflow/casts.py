@@ -1,7 +1,7 @@
-"""Handlers of the room `tensor`: casts to every ONNX element type, with ONNX's rounding and saturation.
+"""Handlers of the room `tensor`: casts to every ONNX element type, by ONNX's rules.
 
-TensorFlow has no kernels for float8, float4, 2- and 4-bit integers; they are carried in float32, int8
-and uint8 (see `dtypes`), so the rounding to their values is done here.
+TensorFlow has no kernels for float8, float4, 2- and 4-bit integers; they are carried in float32,
+int8 and uint8 (see `dtypes`), so the rounding to their values is done here.
 """
 
 from __future__ import annotations
@@ -127,7 +127,9 @@ def to_power_of_two(x, saturate, round_mode):
     if saturate:
         result = tf.minimum(result, 0xFE)
     # 2**-127 is subnormal in float32: its exponent field is 0, its fraction one half.
-    value = tf.bitcast(tf.where(result == 0, 0x400000, tf.bitwise.left_shift(result, 23)), tf.float32)
+    value = tf.bitcast(
+        tf.where(result == 0, 0x400000, tf.bitwise.left_shift(result, 23)), tf.float32
+    )
     nothing = (exponent == 0xFF) | (result == 0xFF)
     return tf.where(nothing, tf.constant(float("nan")), value)
 
@@ -143,7 +145,9 @@ def to_small_integer(x, to):
 
 def parse(texts, dtype):
     """Read numbers from strings."""
-    return tf.cast(tf.strings.to_number(texts, tf.float64 if dtype.is_floating else tf.int64), dtype)
+    return tf.cast(
+        tf.strings.to_number(texts, tf.float64 if dtype.is_floating else tf.int64), dtype
+    )
 
 
 def as_text(x):

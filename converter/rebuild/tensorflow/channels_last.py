@@ -1,8 +1,8 @@
 """Spatial operators with the channels last, as TensorFlow's CPU kernels want them.
 
 Registered in the domain ``equiport``, into which `converter.graph.layout` rewrites ONNX's own
-operators: attributes as ONNX's, ``x`` as ``[batch, spatial..., channels]``, a convolution's weight as
-``[spatial..., in / group, out]``, a transposed one's as ``[spatial..., out / group, in]``.
+operators: attributes as ONNX's, ``x`` as ``[batch, spatial..., channels]``, a convolution's weight
+as ``[spatial..., in / group, out]``, a transposed one's as ``[spatial..., out / group, in]``.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def _depthwise(x, w, strides, dilations, group):
     h, wide = dims(w)[:2]
     kernel = tf.reshape(w, [h, wide, group, w.shape[3] // group])
     if strides[0] == strides[1] and (set(dilations) == {1} or strides[0] == 1):
-        return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], "VALID", dilations=list(dilations))
+        return tf.nn.depthwise_conv2d(
+            x, kernel, [1, *strides, 1], "VALID", dilations=list(dilations)
+        )
     # The kernel takes square strides only, and no stride beside a dilation: thin out afterwards.
     y = tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "VALID", dilations=list(dilations))
     return y[:, :: strides[0], :: strides[1]]
@@ -160,7 +162,9 @@ def _transposed(x, w, strides, dilations, group, sizes, reach):
     rank = len(reach)
     if group > 1:
         pairs = zip(tf.split(x, group, -1), tf.split(w, group, -1), strict=True)
-        return tf.concat([_transposed(a, b, strides, dilations, 1, sizes, reach) for a, b in pairs], -1)
+        return tf.concat(
+            [_transposed(a, b, strides, dilations, 1, sizes, reach) for a, b in pairs], -1
+        )
     if x.dtype in (tf.bfloat16, tf.float16):
         wide = [tf.cast(t, tf.float32) for t in (x, w)]
         return tf.cast(_transposed(*wide, strides, dilations, 1, sizes, reach), x.dtype)

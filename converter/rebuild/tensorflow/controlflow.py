@@ -187,7 +187,9 @@ def scan(
     axes = scan_input_axes or (0,) * num_scan_inputs
     backwards = scan_input_directions or (0,) * num_scan_inputs
     columns = [_to_front(x, axis) for x, axis in zip(inputs, axes, strict=True)]
-    columns = [tf.reverse(x, [0]) if back else x for x, back in zip(columns, backwards, strict=True)]
+    columns = [
+        tf.reverse(x, [0]) if back else x for x, back in zip(columns, backwards, strict=True)
+    ]
 
     def step(i, going, *states):
         results = body(*states, *(x[i] for x in columns))

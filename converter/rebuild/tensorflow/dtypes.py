@@ -1,7 +1,7 @@
 """ONNX element types and TensorFlow's, and the way of arrays between NumPy and TensorFlow.
 
-TensorFlow's kernels know no 2- and 4-bit integers, float4 and float8; those are carried in int8, uint8
-and float32, come back to their own type at the border, and the signature says so.
+TensorFlow's kernels know no 2- and 4-bit integers, float4 and float8; those are carried in int8,
+uint8 and float32, come back to their own type at the border, and the signature says so.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TENSORFLOW = {
     16: tf.bfloat16,
 }
 _ONNX = {dtype: number for number, dtype in _TENSORFLOW.items()}
-_CARRIED = {n: tf.float32 for n in (17, 18, 19, 20, 23, 24)}
+_CARRIED = dict.fromkeys((17, 18, 19, 20, 23, 24), tf.float32)
 _CARRIED |= {21: tf.uint8, 22: tf.int8, 25: tf.uint8, 26: tf.int8}
 _CARRIERS = {ir.DataType(n).name.lower(): dtype for n, dtype in _CARRIED.items()}
 _SMALL = {

@@ -48,7 +48,11 @@ def attention(
     softmax_precision=None,
 ):
     """Multi-head, grouped or multi-query attention, composed as ONNX's function body says."""
-    q, k, v = split_heads(Q, q_num_heads), split_heads(K, kv_num_heads), split_heads(V, kv_num_heads)
+    q, k, v = (
+        split_heads(Q, q_num_heads),
+        split_heads(K, kv_num_heads),
+        split_heads(V, kv_num_heads),
+    )
     past = 0
     if past_key is not None:
         past = dims(past_key)[2]
@@ -78,7 +82,9 @@ def _softmax(scores, precision, masked):
     if not masked:
         return weights
     # A row that may look at nothing gives zeros, not NaN.
-    nothing = tf.reduce_all(tf.equal(scores, scores.dtype.as_numpy_dtype("-inf")), -1, keepdims=True)
+    nothing = tf.reduce_all(
+        tf.equal(scores, scores.dtype.as_numpy_dtype("-inf")), -1, keepdims=True
+    )
     return tf.where(nothing, tf.zeros_like(weights), weights)
 
 
@@ -141,7 +147,10 @@ def rotary_embedding(
     size = rotary_embedding_dim or x.shape[-1]
     turned, rest = x[..., :size], x[..., size:]
     if position_ids is not None:
-        cos_cache, sin_cache = tf.gather(cos_cache, position_ids), tf.gather(sin_cache, position_ids)
+        cos_cache, sin_cache = (
+            tf.gather(cos_cache, position_ids),
+            tf.gather(sin_cache, position_ids),
+        )
     cos, sin = (t[..., : size // 2][:, :, None] for t in (cos_cache, sin_cache))
     if interleaved:
         a, b = turned[..., 0::2], turned[..., 1::2]

@@ -43,8 +43,14 @@ def conv(
 ):
     return to_first(
         channels_last.conv(
-            to_last(X), kernel_last(W), B, auto_pad=auto_pad, dilations=dilations, group=group,
-            pads=pads, strides=strides,
+            to_last(X),
+            kernel_last(W),
+            B,
+            auto_pad=auto_pad,
+            dilations=dilations,
+            group=group,
+            pads=pads,
+            strides=strides,
         )
     )
 
@@ -66,8 +72,16 @@ def conv_transpose(
 ):
     return to_first(
         channels_last.conv_transpose(
-            to_last(X), kernel_last(W), B, auto_pad=auto_pad, dilations=dilations, group=group,
-            output_padding=output_padding, output_shape=output_shape, pads=pads, strides=strides,
+            to_last(X),
+            kernel_last(W),
+            B,
+            auto_pad=auto_pad,
+            dilations=dilations,
+            group=group,
+            output_padding=output_padding,
+            output_shape=output_shape,
+            pads=pads,
+            strides=strides,
         )
     )
 

@@ -82,7 +82,9 @@ def col2_im(input, image_shape, block_shape, *, dilations=None, pads=None, strid
     pads = pads or (0,) * 2 * rank
     whole = [size + pads[i] + pads[i + rank] for i, size in enumerate(image_shape)]
     places = 0
-    for axis, (size, k, d, s) in enumerate(zip(whole, block_shape, dilations, strides, strict=True)):
+    for axis, (size, k, d, s) in enumerate(
+        zip(whole, block_shape, dilations, strides, strict=True)
+    ):
         count = (size - d * (k - 1) - 1) // s + 1
         steps = tf.range(tf.cast(count, tf.int64)) * s
         taps = tf.range(tf.cast(k, tf.int64)) * d

@@ -1,4 +1,4 @@
-"""Handlers of the room `nn`: normalization and dropout; losses are left to their function bodies."""
+"""Handlers of the room `nn`: normalization and dropout; losses have function bodies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def batch_normalization_14(
 
 def _normalized(x, scale, bias, mean, var, epsilon):
     shape = [1, -1] + [1] * (x.shape.rank - 2) if x.shape.rank > 1 else [-1]
-    scale, bias, mean, var = (tf.reshape(tf.cast(t, x.dtype), shape) for t in (scale, bias, mean, var))
+    scale, bias, mean, var = (
+        tf.reshape(tf.cast(t, x.dtype), shape) for t in (scale, bias, mean, var)
+    )
     factor = scale * tf.math.rsqrt(var + tf.cast(epsilon, x.dtype))
     return (x - mean) * factor + bias
 

@@ -36,7 +36,9 @@ def max_pool(
     return _max_pool_with_index(X, storage_order, **attributes)
 
 
-def _max_pool_with_index(x, storage_order, *, auto_pad, ceil_mode, dilations, kernel_shape, pads, strides):
+def _max_pool_with_index(
+    x, storage_order, *, auto_pad, ceil_mode, dilations, kernel_shape, pads, strides
+):
     """Take the largest of each window's views and the position that it came from."""
     rank = len(kernel_shape)
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
@@ -73,8 +75,14 @@ def average_pool(
 ):
     return to_first(
         channels_last.average_pool(
-            to_last(X), auto_pad=auto_pad, ceil_mode=ceil_mode, dilations=dilations, pads=pads,
-            count_include_pad=count_include_pad, kernel_shape=kernel_shape, strides=strides,
+            to_last(X),
+            auto_pad=auto_pad,
+            ceil_mode=ceil_mode,
+            dilations=dilations,
+            pads=pads,
+            count_include_pad=count_include_pad,
+            kernel_shape=kernel_shape,
+            strides=strides,
         )
     )
 
@@ -130,6 +138,10 @@ def max_unpool(X, I, output_shape=None, *, kernel_shape, pads=None, strides=None
     result = tf.reshape(flat, vector([sizes[0], sizes[1], *natural]))
     if output_shape is None:
         return result
-    wanted = tf.unstack(output_shape, rank + 2) if isinstance(output_shape, tf.Tensor) else output_shape
+    wanted = (
+        tf.unstack(output_shape, rank + 2) if isinstance(output_shape, tf.Tensor) else output_shape
+    )
     amounts = [[0, 0], [0, 0], *([0, w - n] for w, n in zip(wanted[2:], natural, strict=True))]
-    return tf.pad(result, tf.stack([tf.stack([tf.cast(v, tf.int64) for v in row]) for row in amounts]))
+    return tf.pad(
+        result, tf.stack([tf.stack([tf.cast(v, tf.int64) for v in row]) for row in amounts])
+    )

@@ -108,7 +108,9 @@ def roi_align_16(
     weighted = [_pixels(last, images, row, column) for row, column in pairs(rows, columns)]
     used = (y_used[:, :, None] & x_used[:, None, :])[..., None]
     count, _, _, channels = dims(weighted[0])
-    shape = vector([count, output_height, -1, output_width, tf.shape(x_used)[1] // output_width, channels])
+    shape = vector(
+        [count, output_height, -1, output_width, tf.shape(x_used)[1] // output_width, channels]
+    )
     if mode == "max":
         best = tf.reduce_max(tf.stack(weighted), 0)
         best = tf.where(used, best, best.dtype.min)
@@ -123,8 +125,10 @@ def _samples(start, extent, bins, ratio):
     """Return positions ``[regions, bins * samples]``, which of them count, and samples per bin."""
     size = extent / bins
     count = tf.ones_like(size) * ratio if ratio > 0 else tf.math.ceil(size)
-    most = tf.cast(ratio, tf.int32) if ratio > 0 else tf.cast(
-        tf.maximum(tf.reduce_max(tf.concat([count, [1.0]], 0)), 1), tf.int32
+    most = (
+        tf.cast(ratio, tf.int32)
+        if ratio > 0
+        else tf.cast(tf.maximum(tf.reduce_max(tf.concat([count, [1.0]], 0)), 1), tf.int32)
     )
     step = tf.cast(tf.range(most), size.dtype)
     inside = (step + 0.5) / tf.maximum(count, 1)[:, None]  # [regions, samples], in bins
@@ -175,7 +179,9 @@ def max_roi_pool(X, rois, *, pooled_shape, spatial_scale=1.0):
 
     shape = [X.shape[1], *pooled_shape]
     kind = tf.TensorSpec(shape, X.dtype)
-    pooled = tf.map_fn(pool, (tf.cast(rois[:, 0], tf.int32), rows, columns), fn_output_signature=kind)
+    pooled = tf.map_fn(
+        pool, (tf.cast(rois[:, 0], tf.int32), rows, columns), fn_output_signature=kind
+    )
     return tf.where(pooled == lowest, tf.zeros_like(pooled), pooled)
 
 

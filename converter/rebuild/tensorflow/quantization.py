@@ -130,7 +130,13 @@ def q_linear_conv(
     weight = weight - along(tf.cast(w_zero_point, tf.float64), w, 0)
     bias = None if B is None else tf.cast(B, tf.float64)
     y = conv(
-        wide, weight, bias, auto_pad=auto_pad, dilations=dilations, group=group, pads=pads,
+        wide,
+        weight,
+        bias,
+        auto_pad=auto_pad,
+        dilations=dilations,
+        group=group,
+        pads=pads,
         strides=strides,
     )
     scale = along(tf.cast(w_scale, tf.float64), y, 1)

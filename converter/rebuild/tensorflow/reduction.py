@@ -26,7 +26,11 @@ def _root(x):
 
 
 def _log(x):
-    return tf.cast(tf.math.log(tf.cast(x, tf.float64)), x.dtype) if x.dtype.is_integer else tf.math.log(x)
+    return (
+        tf.cast(tf.math.log(tf.cast(x, tf.float64)), x.dtype)
+        if x.dtype.is_integer
+        else tf.math.log(x)
+    )
 
 
 def _extreme(all_or_any, numbers):
@@ -54,7 +58,9 @@ def _apply(function, data, axes, keepdims, noop):
     empty = axes is None or (isinstance(axes, tuple) and len(axes) == 0)
     chosen = ([] if noop else None) if empty else axes
     if isinstance(chosen, tuple):
-        chosen = list(chosen) if not any(isinstance(a, tf.Tensor) for a in chosen) else tf.stack(chosen)
+        chosen = (
+            list(chosen) if not any(isinstance(a, tf.Tensor) for a in chosen) else tf.stack(chosen)
+        )
     wide = tf.cast(data, _WIDER.get(data.dtype, data.dtype))
     return tf.cast(function(wide, chosen, bool(keepdims)), data.dtype)
 

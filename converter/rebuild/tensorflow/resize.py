@@ -1,8 +1,9 @@
 """Handlers of the room `tensor`: Resize in all of its modes, and Upsample.
 
-Resize is done one axis at a time: for each output position the source coordinate, the taps around it
-and their weights, as in ONNX's reference. Where TensorFlow's own kernels read the same positions, they
-are used; they want the channels last, which is where `converter.graph.layout` puts them.
+Resize is done one axis at a time: for each output position the source coordinate, the taps around
+it and their weights, as in ONNX's reference. Where TensorFlow's own kernels read the same
+positions, they are used; they want the channels last, which is where `converter.graph.layout` puts
+them.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def resize_11(
 
 
 def _numbers(values, count):
-    """Return numbers for a list that may be left out, empty or of a length known to be ``count``."""
+    """Return numbers for a list that may be left out, empty or a vector of ``count``."""
     if isinstance(values, tf.Tensor):
         values = tuple(tf.unstack(values, count))
     if values is None or len(values) == 0:
@@ -146,7 +147,7 @@ def _floor(x):
 
 
 def by_kernel(x, steps, mode, transform, nearest_mode):
-    """Resize a plane with one of TensorFlow's kernels where it reads ONNX's positions, else ``None``."""
+    """Resize a plane by a kernel of TensorFlow's that reads ONNX's positions; ``None`` for none."""
     changed, rank = set(steps), x.shape.rank
     if not changed or rank not in (3, 4) or not (changed <= {1, 2} or changed <= {2, 3}):
         return None

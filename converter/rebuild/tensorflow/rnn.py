@@ -179,7 +179,11 @@ def _run_steps(step, projected, states, lengths, hidden):
             new = [tf.where(alive, a, s) for a, s in zip(new, states, strict=True)]
         return t + 1, rows.write(t, row), *new
 
-    invariants = (tf.TensorShape([]), tf.TensorShape(None), *(tf.TensorShape(shape) for _ in states))
+    invariants = (
+        tf.TensorShape([]),
+        tf.TensorShape(None),
+        *(tf.TensorShape(shape) for _ in states),
+    )
     _, rows, *states = tf.while_loop(
         lambda t, *_: t < length, body, (tf.constant(0), rows, *states), invariants
     )

@@ -88,9 +88,7 @@ def sequence_erase(input_sequence, position=None):
         return result
     at = tf.where(at < 0, at + len(result), at)
     pairs = zip(result[:-1], result[1:], strict=True)
-    return [
-        tf.cond(i < at, lambda a=a: a, lambda b=b: b) for i, (a, b) in enumerate(pairs)
-    ]
+    return [tf.cond(i < at, lambda a=a: a, lambda b=b: b) for i, (a, b) in enumerate(pairs)]
 
 
 @op("SequenceLength", since=11)
@@ -126,7 +124,7 @@ def _pieces(x, sizes, axis):
 
 
 def _open_pieces(x, split, axis, size, keepdims):
-    """Cut into a number of pieces that a value decides; ``split`` is a size, or a vector of them."""
+    """Cut into as many pieces as a value says; ``split`` is a size, or a vector of them."""
     size = tf.cast(size, tf.int64)
     if isinstance(split, tf.Tensor) and split.shape.rank == 1:
         ends = tf.cumsum(tf.cast(split, tf.int64))

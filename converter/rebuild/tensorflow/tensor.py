@@ -174,7 +174,9 @@ def _python_slice(data, start, end, axis, step):
     end = tf.where(end < 0, end + size, end)
     backwards = tf.cast(step, tf.int64) < 0
     start = tf.clip_by_value(start, 0, tf.where(backwards, size - 1, size))
-    end = tf.clip_by_value(end, tf.where(backwards, tf.cast(-1, tf.int64), tf.cast(0, tf.int64)), size)
+    end = tf.clip_by_value(
+        end, tf.where(backwards, tf.cast(-1, tf.int64), tf.cast(0, tf.int64)), size
+    )
     # A stop of -1 would be read as "the last"; shift by -size - 1 to mean "before the first".
     end = tf.where(backwards & (end < 0), -size - 1, end)
     return slice(start, end, step)
@@ -203,103 +205,6 @@ def _slice_open_axes(data, starts, ends, axes, steps):
     result = tf.strided_slice(data, begin, stop, stride)
     result.set_shape([None] * rank)
     return result
-
-
-@op("Gather", since=1)
-def gather(data, indices, *, axis=0):
-    return tf.gather(data, _positive(indices, dims(data)[axis]), axis=axis)
-
-
-def _positive(indices, size):
-    static = tf.get_static_value(indices)
-    if static is not None and (static >= 0).all():
-        return indices
-    return tf.where(indices < 0, indices + tf.cast(size, indices.dtype), indices)
-
-
-@op("GatherElements", since=11)
-def gather_elements(data, indices, *, axis=0):
-    axis = axis_of(axis, data.shape.rank)
-    indices = _positive(indices, dims(data)[axis])
-    return tf.gather_nd(data, _coordinates(indices, axis))
-
-
-def _coordinates(indices, axis):
-    """Return for each element its own coordinates, with ``axis`` replaced by ``indices``."""
-    sizes = dims(indices)
-    grid = []
-    for i, size in enumerate(sizes):
-        if i == axis:
-            grid.append(indices)
-            continue
-        steps = tf.range(tf.cast(size, indices.dtype), dtype=indices.dtype)
-        steps = tf.reshape(steps, [-1 if j == i else 1 for j in range(len(sizes))])
-        grid.append(tf.broadcast_to(steps, tf.shape(indices)))
-    return tf.stack(grid, -1)
-
-
-@op("GatherND", since=11)
-def gather_nd(data, indices, *, batch_dims=0):
-    sizes = tf.cast(tf.shape(data)[batch_dims : batch_dims + indices.shape[-1]], indices.dtype)
-    indices = tf.where(indices < 0, indices + sizes, indices)
-    return tf.gather_nd(data, indices, batch_dims)
-
-
-_SCATTER = {
-    "none": tf.tensor_scatter_nd_update,
-    "add": tf.tensor_scatter_nd_add,
-    "max": tf.tensor_scatter_nd_max,
-    "min": tf.tensor_scatter_nd_min,
-}
-
-
-@op("Scatter", since=9)
-def scatter(data, indices, updates, *, axis=0):
-    return scatter_elements(data, indices, updates, axis=axis)
-
-
-@op("ScatterElements", since=11)
-def scatter_elements(data, indices, updates, *, axis=0, reduction="none"):
-    axis = axis_of(axis, data.shape.rank)
-    coordinates = _coordinates(_positive(indices, dims(data)[axis]), axis)
-    return _scatter(data, coordinates, updates, reduction)
-
-
-@op("ScatterND", since=11)
-def scatter_nd(data, indices, updates, *, reduction="none"):
-    sizes = tf.cast(tf.shape(data)[: indices.shape[-1]], indices.dtype)
-    return _scatter(data, tf.where(indices < 0, indices + sizes, indices), updates, reduction)
-
-
-def _scatter(data, coordinates, updates, reduction):
-    if reduction in _SCATTER:
-        return _SCATTER[reduction](data, coordinates, updates)
-    # TensorFlow has no product: multiply one update after another.
-    depth = coordinates.shape[-1]
-    rows = tf.reshape(coordinates, [-1, depth])
-    factors = tf.reshape(updates, tf.concat([[-1], tf.shape(data)[depth:]], 0))
-
-    def multiply(i, result):
-        at = rows[i][None]
-        return i + 1, tf.tensor_scatter_nd_update(result, at, tf.gather_nd(result, at) * factors[i][None])
-
-    loop = (tf.constant(0), data)
-    invariants = (tf.TensorShape([]), data.shape)
-    return tf.while_loop(lambda i, _: i < tf.shape(rows)[0], multiply, loop, invariants)[1]
-
-
-@op("TensorScatter", since=24)
-def tensor_scatter(past_cache, update, write_indices=None, *, mode="linear", axis=-2):
-    axis = axis_of(axis, past_cache.shape.rank)
-    length, size = tf.shape(update)[axis], tf.shape(past_cache)[axis]
-    batch = tf.shape(past_cache)[0]
-    start = tf.zeros(batch, tf.int32) if write_indices is None else tf.cast(write_indices, tf.int32)
-    position = start[:, None] + tf.range(length)[None, :]
-    position = tf.math.floormod(position, size) if mode == "circular" else position
-    rank = past_cache.shape.rank
-    shape = [batch if i == 0 else length if i == axis else 1 for i in range(rank)]
-    position = tf.broadcast_to(tf.reshape(position, shape), tf.shape(update))
-    return tf.tensor_scatter_nd_update(past_cache, _coordinates(position, axis), update)
 
 
 @op("Expand", since=8, host=("shape",))
@@ -417,7 +322,9 @@ def _row_order(x, axis):
     rows = tf.reshape(rows, [tf.shape(rows)[0], tf.reduce_prod(tf.shape(rows)[1:])])
 
     def by_column(column, order):
-        return column - 1, tf.gather(order, tf.argsort(tf.gather(rows[:, column], order), stable=True))
+        return column - 1, tf.gather(
+            order, tf.argsort(tf.gather(rows[:, column], order), stable=True)
+        )
 
     state = (tf.shape(rows)[1] - 1, tf.range(tf.shape(rows)[0]))
     invariants = (tf.TensorShape([]), tf.TensorShape([None]))
@@ -461,8 +368,12 @@ def _amounts(pads, axes, rank):
     if not any(isinstance(axis, tf.Tensor) for axis in axes):
         pairs = {axis_of(axis, rank): [pads[i], pads[i + count]] for i, axis in enumerate(axes)}
         return [pairs.get(axis, [0, 0]) for axis in range(rank)]
-    hot = tf.one_hot(tf.stack([tf.cast(axis, tf.int64) % rank for axis in axes]), rank, dtype=tf.int64)
-    sides = [tf.stack([tf.cast(p, tf.int64) for p in part]) for part in (pads[:count], pads[count:])]
+    hot = tf.one_hot(
+        tf.stack([tf.cast(axis, tf.int64) % rank for axis in axes]), rank, dtype=tf.int64
+    )
+    sides = [
+        tf.stack([tf.cast(p, tf.int64) for p in part]) for part in (pads[:count], pads[count:])
+    ]
     columns = [tf.unstack(tf.linalg.matvec(hot, side, True), rank) for side in sides]
     return [list(pair) for pair in zip(*columns, strict=True)]
 

@@ -65,9 +65,7 @@ class TensorSequence(tf.experimental.ExtensionType):
 
 def empty(dtype: tf.DType, shape: tf.TensorShape = _OPEN) -> TensorSequence:
     """Return a sequence of no tensors."""
-    handle = tf.raw_ops.EmptyTensorList(
-        element_shape=-1, max_num_elements=-1, element_dtype=dtype
-    )
+    handle = tf.raw_ops.EmptyTensorList(element_shape=-1, max_num_elements=-1, element_dtype=dtype)
     return TensorSequence(handle, dtype, shape)
 
 
