@@ -48,6 +48,19 @@ FAILURES = (
         "two of 192 values lie two units in the last place apart, the tolerance is 0.1 %",
     ),
     Failure(
+        r"test_attention_4d_causal_fp16(_expanded)?",
+        ("tensorflow",),
+        "TensorFlow's exp and sum keep more than float16 between the steps; the data were rounded "
+        "to float16 after each: two of 192 values lie one unit in the last place apart, on the "
+        "side of the exact value, and the tolerance is 0.1 %",
+    ),
+    Failure(
+        r"test_if_opt",
+        ("tensorflow",),
+        "an optional that is there in one branch and absent in the other: a graph of TensorFlow's "
+        "has the same structure whichever way a condition goes",
+    ),
+    Failure(
         r"test_dft_inverse(_opset19)?",
         ("pytorch",),
         "the data hold the noise of NumPy's transform, 1.9e-7, where the exact value and "

@@ -26,6 +26,7 @@ def build(model: ir.Model, *, purpose: str = "inference") -> ConvertedModule:
         RebuildError: an attribute that a handler does not take.
     """
     from converter.graph.layout import settle
+    from converter.graph.loops import count_loops
     from converter.graph.shapes import infer_shapes
     from converter.graph.signatures import signature_of
     from converter.graph.weights import fold_transposes
@@ -35,7 +36,7 @@ def build(model: ir.Model, *, purpose: str = "inference") -> ConvertedModule:
 
     registry = load_handlers()
     copy = infer_shapes(model.clone())
-    copy = settle(infer_shapes(prepare(copy, registry)))
+    copy = settle(infer_shapes(count_loops(prepare(copy, registry))))
     copy = infer_shapes(fold_transposes(copy))
     program = write(
         copy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch._higher_order_ops import scan as torch_scan
 
 from converter.rebuild.pytorch.table import op
 
@@ -29,6 +30,36 @@ def loop(M, cond, *v_initial, body, device, n_outputs):
         step += 1
     count = n_outputs - len(v_initial)
     return (*carried, *(_stacked([row[i] for row in rows], device) for i in range(count)))
+
+
+@op("Repeat", since=1, domain="equiport", either=("M",), multiple=True)
+def repeat(M, *v_initial, body, states, device, n_outputs):
+    """A `Loop` without a condition (`converter.graph.loops`)."""
+    if lasts_an_open_time(M):
+        return _repeated_in_the_graph(M, v_initial, body, n_outputs - states, device)
+    carried, rows = v_initial, []
+    for step in range(int(M)):
+        results = body(torch.tensor(step, dtype=torch.int64, device=device), *carried)
+        carried = results[:states]
+        rows.append(results[states:])
+    return (*carried, *(_stacked([row[i] for row in rows], device) for i in range(n_outputs - states)))
+
+
+def lasts_an_open_time(length):
+    """Tell whether a loop over ``length`` must stay a loop in an exported program."""
+    return torch.compiler.is_exporting() and isinstance(length, torch.SymInt)
+
+
+def _repeated_in_the_graph(length, initial, body, count, device):
+    def step(carried, index):
+        results = body(index, *carried)
+        # What a step of a loop gives back may not share memory with what it was given.
+        copies = tuple(x.clone() for x in results)
+        return copies[: len(initial)], copies[len(initial) :]
+
+    index = torch.arange(length, device=device)
+    carried, rows = torch_scan(step, tuple(x.clone() for x in initial), index)
+    return (*carried, *rows)
 
 
 def _stacked(rows, device):

@@ -23,7 +23,7 @@ def image_decoder(encoded_stream, *, pixel_format="RGB"):
     try:
         from PIL import Image
     except ImportError as error:
-        raise ImportError("ImageDecoder needs Pillow: pip install pillow") from error
+        raise ImportError("ImageDecoder needs Pillow: pip install equiport[images]") from error
     if pixel_format not in ("RGB", "BGR", "Grayscale"):
         raise NotImplementedError(f"ImageDecoder with pixel_format={pixel_format!r}")
     image = Image.open(io.BytesIO(encoded_stream.cpu().numpy().tobytes()))
