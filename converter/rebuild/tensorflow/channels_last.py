@@ -78,6 +78,8 @@ def _convolution(x, w, strides, dilations, group):
         return tf.concat([_convolution(a, b, strides, dilations, 1) for a, b in pairs], -1)
     if rank == 3 and set(dilations) != {1}:
         return _dilated_3d(x, w, strides, dilations)
+    if rank == 2:
+        return tf.nn.conv2d(x, w, list(strides), "VALID", dilations=list(dilations))
     return tf.nn.convolution(x, w, list(strides), "VALID", dilations=list(dilations))
 
 
