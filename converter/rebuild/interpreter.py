@@ -11,8 +11,10 @@ import builtins
 import keyword
 import linecache
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -71,9 +73,15 @@ def load_program(source: str, modules: Mapping[str, str], values: Mapping[str, A
 
     filename = f"<equiport {name}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    namespace: dict[str, Any] = {
-        alias: import_module(module) for alias, module in modules.items()
-    } | {"values": dict(values), "__name__": f"equiport.{name}"}
+    # A real module: torch.compile looks up the globals of what it traces by their module's name.
+    unique, count = f"equiport_graph_{name}", 1
+    while unique in sys.modules:  # the same text with other attribute values
+        count += 1
+        unique = f"equiport_graph_{name}_{count}"
+    module = sys.modules[unique] = ModuleType(unique)
+    namespace = vars(module)
+    namespace |= {alias: import_module(path) for alias, path in modules.items()}
+    namespace["values"] = dict(values)
     exec(compile(source, filename, "exec"), namespace)  # the text is ours, from the graph
     return namespace["forward"]
 
@@ -145,6 +153,8 @@ class _Writer:
         self.used_names = {*keyword.kwlist, *dir(builtins), "self", "values", "device"}
         self.module_path = ""
         self.constant_names: dict[ir.Value, str] = {}
+        self.hoisted: dict[str, str] = {}
+        """Expressions for tensors that a body being written reads, and the variables for them."""
 
     # -------------------------------------------------------------- the walk
 
@@ -281,7 +291,7 @@ class _Writer:
             return name
         tensor = _constant_tensor(value)
         if tensor is not None:
-            return self.stored(value, tensor)
+            return self.held(self.stored(value, tensor), scope)
         if not self.is_on_host(value):
             raise RebuildError(
                 f"value {value.name!r} is used before it is computed",
@@ -290,11 +300,23 @@ class _Writer:
         known, dtype = self.known(value), self.host_dtype[value]
         if _is_literal(known):
             array = np.array(known, dtype=dtype.numpy())
-            return self.stored(value, ir.Tensor(array, name=value.name))
+            return self.held(self.stored(value, ir.Tensor(array, name=value.name)), scope)
         name = scope.names[value] = self.fresh(f"{value.name}_tensor")
         text = f"border.as_tensor({self.on_host(value, scope)}, {int(dtype)}, device)"
         self.emit(scope, f"{name} = {text}")
         return name
+
+    def held(self, text: str, scope: _Scope) -> str:
+        """Return what a body calls a tensor that the module holds: a variable from outside of it.
+
+        `torch.export` takes what a loop's body captures for an input of the loop, but not what it
+        reads off the module.
+        """
+        if scope.parent is None:
+            return text
+        if text not in self.hoisted:
+            self.hoisted[text] = self.fresh("held")
+        return self.hoisted[text]
 
     def stored(self, value: ir.Value, tensor: ir.TensorProtocol) -> str:
         """Return the expression for a weight or a constant that the module holds."""
@@ -412,8 +434,18 @@ class _Writer:
             if scope.find(value, "names") is None and not self.is_on_host(value):
                 self.tensor(value, scope)
         arguments = [self.define(value, inner) for value in graph.inputs]
+        outer_lines, outer_origins = self.lines, self.origins
+        self.lines, self.origins = [], {}
         self.emit(scope, f"def {name}({', '.join(arguments)}):")
         self.write_body(graph, inner)
+        lines, origins = self.lines, self.origins
+        self.lines, self.origins = outer_lines, outer_origins
+        if scope.parent is None:
+            for text, variable in self.hoisted.items():
+                self.emit(scope, f"{variable} = {text}")
+            self.hoisted = {}
+        self.origins |= {number + len(self.lines): origin for number, origin in origins.items()}
+        self.lines += lines
         return name
 
     # -------------------------------------------------------------- shape arithmetic

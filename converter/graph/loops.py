@@ -1,0 +1,247 @@
+"""Loops that count: what TensorFlow writes as ``while i < n`` is ``for i in range(n)``.
+
+A `Loop` whose condition says no more than its trip count does becomes `equiport.Repeat`, which has no
+condition. Values that it carries around unchanged become captured ones. Both keep the meaning; a
+framework can then run the loop over a length that is not known before.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from converter.graph.layout.permutation import constant
+
+DOMAIN = "equiport"
+
+
+def count_loops(model: ir.Model) -> ir.Model:
+    """Rewrite every counting `Loop` of the main graph; in place."""
+    found = [node for node in list(model.graph) if node.op_type == "Loop" and is_counting(node)]
+    for node in found:
+        rewrite(node)
+    if found:
+        model.graph.opset_imports[DOMAIN] = 1
+    return model
+
+
+def body_of(node: ir.Node) -> ir.Graph:
+    """Return a loop's body: inputs ``iteration, condition, carried...``, outputs likewise."""
+    return node.attributes["body"].as_graph()
+
+
+def is_counting(node: ir.Node) -> bool:
+    """Tell whether the condition holds exactly as long as the trip count lasts."""
+    if node.inputs[0] is None or not starts(node.inputs[1], node.inputs[0]):
+        return False
+    body = body_of(node)
+    return bool(body.outputs) and counts(body.outputs[0], node, body)
+
+
+def starts(value: ir.Value | None, trips: ir.Value) -> bool:
+    """Tell whether the first condition is ``0 < trip count``, or ``and`` of such, or true."""
+    value = plain(value)
+    if value is None:
+        return True
+    known = constant(value)
+    if known is not None:
+        return bool(known.all())
+    producer = value.producer()
+    if producer is None:
+        return False
+    if producer.op_type == "And":
+        return all(starts(item, trips) for item in producer.inputs)
+    if producer.op_type != "Less":
+        return False
+    return is_number(producer.inputs[0], 0) and same(plain(producer.inputs[1]), plain(trips))
+
+
+def same(a: ir.Value | None, b: ir.Value | None) -> bool:
+    """Tell whether two values are the same one, or constants of the same number."""
+    if a is None or a is b:
+        return a is b
+    first, second = constant(a), constant(b)
+    if first is None or second is None or first.size != 1 or second.size != 1:
+        return False
+    return first.item() == second.item()
+
+
+def counts(value: ir.Value | None, node: ir.Node, body: ir.Graph) -> bool:
+    """Tell whether a value of the body is ``iteration + 1 < trip count``, ``iteration < trip count``
+    (which the body would not run without), ``and`` of such, or true all the time."""
+    value = plain(value)
+    if value is None:
+        return False
+    if value is plain(body.inputs[1]):
+        return True  # it only passes on what let it in
+    known = constant(value)
+    if known is not None:
+        return bool(known.all())
+    producer = value.producer()
+    if producer is None:
+        return False
+    if producer.op_type == "And":
+        return all(counts(item, node, body) for item in producer.inputs)
+    if producer.op_type != "Less":
+        return False
+    done, limit = producer.inputs
+    counted = plain(done) is body.inputs[0] or is_next_iteration(done, node, body)
+    return counted and is_trip_count(limit, node, body)
+
+
+def plain(value: ir.Value | None) -> ir.Value | None:
+    """Look through casts and identities."""
+    while value is not None:
+        node = value.producer()
+        if node is None or node.op_type not in ("Cast", "Identity"):
+            return value
+        value = node.inputs[0]
+    return None
+
+
+def is_next_iteration(value: ir.Value | None, node: ir.Node, body: ir.Graph) -> bool:
+    """Tell whether a value is the number of iterations done: a counter plus one."""
+    value = plain(value)
+    producer = value.producer() if value is not None else None
+    if value is None or producer is None or producer.op_type != "Add":
+        return False
+    ones = [item for item in producer.inputs if is_number(item, 1)]
+    others = [plain(item) for item in producer.inputs if not is_number(item, 1)]
+    if len(ones) != 1 or len(others) != 1 or others[0] is None:
+        return False
+    (counter,) = others
+    if counter is body.inputs[0]:
+        return True
+    index = position(body, counter)
+    return index is not None and is_counter(node, body, index) and is_result(body, index, value)
+
+
+def is_counter(node: ir.Node, body: ir.Graph, index: int) -> bool:
+    """Tell whether a carried value is 0, 1, 2, ... like the iteration itself."""
+    if not is_number(node.inputs[index], 0):
+        return False
+    result = plain(body.outputs[index - 1])
+    producer = result.producer() if result is not None else None
+    if producer is None or producer.op_type != "Add":
+        return False
+    others = [plain(item) for item in producer.inputs if not is_number(item, 1)]
+    return len(others) == 1 and others[0] is body.inputs[index]
+
+
+def is_result(body: ir.Graph, index: int, value: ir.Value) -> bool:
+    """Tell whether a value of the body is what a carried value becomes."""
+    return plain(body.outputs[index - 1]) is value
+
+
+def is_number(value: ir.Value | None, number: int) -> bool:
+    """Tell whether a value is a constant scalar of that size."""
+    known = constant(plain(value))
+    return known is not None and known.size == 1 and known.reshape(-1)[0] == number
+
+
+def position(body: ir.Graph, value: ir.Value) -> int | None:
+    """Return which input of the body a value is, counted as inputs of the `Loop` are."""
+    for index, item in enumerate(body.inputs):
+        if index >= 2 and item is value:
+            return index
+    return None
+
+
+def is_trip_count(value: ir.Value | None, node: ir.Node, body: ir.Graph) -> bool:
+    """Tell whether a value of the body is the loop's own trip count."""
+    value = plain(value)
+    if value is None:
+        return False
+    index = position(body, value)
+    if index is not None:
+        if not is_invariant(body, index):
+            return False
+        value = plain(node.inputs[index])
+    return same(value, plain(node.inputs[0]))
+
+
+def is_invariant(body: ir.Graph, index: int) -> bool:
+    """Tell whether a carried value comes out as it went in."""
+    result: ir.Value | None = body.outputs[index - 1]
+    while result is not None and result is not body.inputs[index]:
+        node = result.producer()
+        if node is None or node.op_type != "Identity":
+            return False
+        result = node.inputs[0]
+    return result is not None
+
+
+def own_result(body: ir.Graph, value: ir.Value) -> ir.Value:
+    """Return an output that a node of the body computes, also where the body passes an input on."""
+    if value.producer() is not None:
+        return value
+    node = ir.node("Identity", [value])
+    node.outputs[0].type, node.outputs[0].shape = value.type, value.shape
+    body.append(node)
+    return node.outputs[0]
+
+
+def cast(value: ir.Value | None, like: ir.Value) -> ir.Node:
+    """Return a `Cast` of an iteration count to the type of another value."""
+    dtype = like.dtype or ir.DataType.INT64
+    node = ir.node("Cast", [value], attributes={"to": int(dtype)})
+    node.outputs[0].type, node.outputs[0].shape = ir.TensorType(dtype), ir.Shape([])
+    return node
+
+
+def rewrite(node: ir.Node) -> None:
+    """Put `equiport.Repeat` in a loop's place."""
+    body, graph = body_of(node), node.graph
+    assert graph is not None
+    trips = node.inputs[0]
+    carried = list(node.inputs[2:])
+    fixed = [i for i in range(2, len(body.inputs)) if is_invariant(body, i)]
+    counters = [i for i in range(2, len(body.inputs)) if is_counter(node, body, i)]
+    kept = [i for i in range(2, len(body.inputs)) if i not in fixed and i not in counters]
+    states = len(carried)
+    results = [body.outputs[i - 1] for i in kept] + list(body.outputs[1 + states :])
+    body.outputs.clear()
+    body.outputs.extend(own_result(body, value) for value in results)
+    for index in fixed:
+        outer = node.inputs[index]
+        assert outer is not None
+        body.inputs[index].replace_all_uses_with(outer)
+    for index in counters:
+        counter = body.inputs[index]
+        own = cast(body.inputs[0], counter)
+        counter.replace_all_uses_with(own.outputs[0])
+        body.insert_before(next(iter(body)), own)
+    answer = ir.node("Constant", [], attributes={"value": ir.tensor(True)})
+    body.inputs[1].replace_all_uses_with(answer.outputs[0])
+    if answer.outputs[0].uses():
+        body.insert_before(next(iter(body)), answer)
+    parameters = [body.inputs[0], *(body.inputs[i] for i in kept)]
+    body.inputs.clear()
+    body.inputs.extend(parameters)
+    places = [*(i - 2 for i in kept), *range(states, len(node.outputs))]
+    attributes = [ir.AttrGraph("body", body), ir.AttrInt64("states", len(kept))]
+    repeat = ir.Node(
+        DOMAIN,
+        "Repeat",
+        [trips, *(node.inputs[i] for i in kept)],
+        attributes,
+        num_outputs=len(places),
+        name=node.name,
+    )
+    repeat.metadata_props.update(node.metadata_props)
+    for old, new in zip((node.outputs[i] for i in places), repeat.outputs, strict=True):
+        new.type, new.shape, name = old.type, old.shape, old.name
+        old.replace_all_uses_with(new, replace_graph_outputs=True)
+        old.name, new.name = None, name
+    for index in fixed:
+        outer = node.inputs[index]
+        assert outer is not None
+        node.outputs[index - 2].replace_all_uses_with(outer, replace_graph_outputs=True)
+    for index in counters:  # after the loop it is the number of iterations
+        count = cast(trips, node.outputs[index - 2])
+        node.outputs[index - 2].replace_all_uses_with(
+            count.outputs[0], replace_graph_outputs=True
+        )
+        graph.insert_before(node, count)
+    graph.insert_before(node, repeat)
+    del node.attributes["body"]
+    graph.remove(node, safe=True)
