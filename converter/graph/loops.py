@@ -8,7 +8,9 @@ framework can then run the loop over a length that is not known before.
 from __future__ import annotations
 
 import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from converter.graph.clean import keeping_weights
 from converter.graph.layout.permutation import constant
 
 DOMAIN = "equiport"
@@ -21,6 +23,8 @@ def count_loops(model: ir.Model) -> ir.Model:
         rewrite(node)
     if found:
         model.graph.opset_imports[DOMAIN] = 1
+        with keeping_weights(model):
+            RemoveUnusedNodesPass()(model)
     return model
 
 

@@ -32,6 +32,8 @@ def as_tensor(value: Nested, dtype: int, device: torch.device | str) -> torch.Te
     kind = to_framework(dtype)
     items = flatten(value)
     if all(type(item) in (int, float, bool) for item in items):
+        if not isinstance(value, tuple):  # no constant of the program: a loop's body holds none
+            return torch.full((), value, dtype=kind, device=device)
         return torch.tensor(value, dtype=kind, device=device)
     # torch.tensor would turn symbolic sizes into constants.
     rows = [
