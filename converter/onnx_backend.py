@@ -71,19 +71,13 @@ class TensorFlowRep(BackendRep):
 
     def run(self, inputs: Sequence[Any], **kwargs: Any) -> tuple[Any, ...]:
         """Run on NumPy arrays (lists of them for sequences) in the graph's order."""
-        import tensorflow as tf
-
         from converter.rebuild.tensorflow.dtypes import from_numpy, to_numpy
 
         tensors = [
             _inward(value, _element_type(spec.type), from_numpy)
             for value, spec in zip(inputs, self.inputs, strict=False)
         ]
-        if all(isinstance(spec.type, ir.TensorType) for spec in self.inputs):
-            results = self.module(*tensors)
-        else:  # a signature holds no sequences and no absent optionals
-            results = tf.function(self.module.run_graph, autograph=False)(*tensors)
-        return _results(results, self.model, to_numpy)
+        return _results(self.module(*tensors), self.model, to_numpy)
 
 
 def _results(results: Any, model: ir.Model, to_numpy: Any) -> tuple[Any, ...]:

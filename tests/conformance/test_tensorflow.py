@@ -44,7 +44,7 @@ def test_a_case_runs_as_a_function_with_the_declared_signature() -> None:
 
     case = CASES["test_add"]
     rep = TensorFlowBackend.prepare(ir.serde.deserialize_model(case.model))
-    (function,) = [rep.module._function]
-    rep.run([array for array in next(iter(case.data_sets))[0]])
+    function = rep.module._function
+    rep.run(case.data_sets[0][0])
     assert [spec.shape.as_list() for spec in function.input_signature] == [[3, 4, 5], [3, 4, 5]]
     assert function.experimental_get_tracing_count() == 1

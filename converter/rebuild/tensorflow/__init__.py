@@ -50,7 +50,9 @@ def build(model: ir.Model, *, purpose: str = "inference") -> ConvertedModule:
         release=False,
         training="False",
     )
-    return ConvertedModule(program, signature_of(model))
+    borders = [*model.graph.inputs, *model.graph.outputs]
+    tensors_only = not any(isinstance(v.type, ir.SequenceType | ir.OptionalType) for v in borders)
+    return ConvertedModule(program, signature_of(model), tensors_only=tensors_only)
 
 
 def load_handlers():

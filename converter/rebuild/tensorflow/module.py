@@ -10,6 +10,7 @@ from typing import Any
 import onnx_ir as ir
 import tensorflow as tf
 
+from converter.errors import RebuildError
 from converter.rebuild.interpreter import Program, load_program
 from converter.rebuild.tensorflow.dtypes import carried, from_numpy, to_framework
 from converter.signature import Signature, TensorSpec
@@ -25,8 +26,17 @@ class ConvertedModule(tf.Module):
         permutations: weight name to how it is stored, ``stored = source.transpose(permutation)``.
     """
 
-    def __init__(self, program: Program, signature: Signature) -> None:
+    def __init__(
+        self, program: Program, signature: Signature, *, tensors_only: bool = True
+    ) -> None:
+        """Make the variables and the functions.
+
+        Args:
+            tensors_only: no input or output is a sequence or an optional, for which TensorFlow's
+                signatures have no word.
+        """
         super().__init__(name="equiport")
+        self._tensors_only = tensors_only
         self.source = program.source
         self.signature = replace(
             signature,
@@ -44,7 +54,7 @@ class ConvertedModule(tf.Module):
         }
         digest = hashlib.sha256(program.source.encode()).hexdigest()[:12]
         self._forward = load_program(program.source, program.modules, program.values, digest)
-        specs = [_tensor_spec(spec) for spec in self.signature.inputs]
+        specs = [_tensor_spec(spec) for spec in self.signature.inputs] if tensors_only else None
         self._function = tf.function(self.run_graph, input_signature=specs, autograph=False)
         self._serving = tf.function(self._serve, input_signature=specs, autograph=False)
 
@@ -80,6 +90,8 @@ class ConvertedModule(tf.Module):
         given |= named
         if missing := [name for name in names if name not in given]:
             raise TypeError(f"missing input(s): {', '.join(missing)}")
+        if not self._tensors_only:
+            return [given[name] for name in names]
         specs = self._function.input_signature
         return [
             value if isinstance(value, tf.Tensor) else tf.convert_to_tensor(value, spec.dtype)
@@ -102,7 +114,17 @@ class ConvertedModule(tf.Module):
         return {name: tf.identity(value) for name, value in zip(names, outputs, strict=True)}
 
     def signatures(self) -> dict[str, Any]:
-        """Return what a SavedModel serves: names of inputs and outputs are the source's."""
+        """Return what a SavedModel serves: names of inputs and outputs are the source's.
+
+        Raises:
+            RebuildError: an input or output is a sequence or an optional.
+        """
+        if not self._tensors_only:
+            raise RebuildError(
+                "an input or output of the model is a sequence or an optional, and the signature "
+                "of a SavedModel holds tensors only",
+                hint="Convert the part of the model that works on tensors.",
+            )
         return {"serving_default": self._serving.get_concrete_function()}
 
 
