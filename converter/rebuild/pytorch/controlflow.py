@@ -28,8 +28,10 @@ def loop(M, cond, *v_initial, body, device, n_outputs):
         carried = results[1 : 1 + len(v_initial)]
         rows.append(results[1 + len(v_initial) :])
         step += 1
-    count = n_outputs - len(v_initial)
-    return (*carried, *(_stacked([row[i] for row in rows], device) for i in range(count)))
+    if rows or n_outputs == len(v_initial):
+        return (*carried, *_stacked(rows))
+    start, going = torch.tensor(0, device=device), torch.tensor(True, device=device)
+    return (*carried, *_no_rows(body(start, going, *carried)[1 + len(v_initial) :]))
 
 
 @op("Repeat", since=1, domain="equiport", either=("M",), multiple=True)
@@ -42,7 +44,9 @@ def repeat(M, *v_initial, body, states, device, n_outputs):
         results = body(torch.tensor(step, dtype=torch.int64, device=device), *carried)
         carried = results[:states]
         rows.append(results[states:])
-    return (*carried, *(_stacked([row[i] for row in rows], device) for i in range(n_outputs - states)))
+    if rows or n_outputs == states:
+        return (*carried, *_stacked(rows))
+    return (*carried, *_no_rows(body(torch.tensor(0, device=device), *carried)[states:]))
 
 
 def lasts_an_open_time(length):
@@ -62,8 +66,13 @@ def _repeated_in_the_graph(length, initial, body, count, device):
     return (*carried, *rows)
 
 
-def _stacked(rows, device):
-    return torch.stack(rows) if rows else torch.empty(0, device=device)
+def _stacked(rows):
+    return tuple(torch.stack(column) for column in zip(*rows, strict=True))
+
+
+def _no_rows(results):
+    """Return what a loop of no steps stacks: ranks and types are those of one step's results."""
+    return tuple(x.new_empty((0, *x.shape)) for x in results)
 
 
 @op("Scan", since=9)
@@ -92,6 +101,12 @@ def scan(
         states, row = results[: len(states)], results[len(states) :]
         rows.append(row)
     count = n_outputs - len(states)
+    if count and not rows:  # the ranks and types are those of a step on zeros
+        blank = (x.new_zeros(_without(x.shape, a)) for x, a in zip(inputs, axes, strict=True))
+        rows = [body(*states, *blank)[len(states) :]]
+        axes = scan_output_axes or (0,) * count
+        empty = (x.unsqueeze(a).narrow(a, 0, 0) for x, a in zip(rows[0], axes, strict=True))
+        return (*states, *empty)
     axes = scan_output_axes or (0,) * count
     backwards = scan_output_directions or (0,) * count
     outputs = [
@@ -99,6 +114,11 @@ def scan(
         for i in range(count)
     ]
     return (*states, *outputs)
+
+
+def _without(shape, axis):
+    axis = axis % len(shape)
+    return (*shape[:axis], *shape[axis + 1 :])
 
 
 @op("Scan", since=8)

@@ -7,6 +7,7 @@ import io
 import numpy as np
 import torch
 
+from converter.errors import MissingFrameworkError
 from converter.rebuild.pytorch.table import op
 
 
@@ -18,12 +19,13 @@ def image_decoder(encoded_stream, *, pixel_format="RGB"):
     TIFF, WebP).
 
     Raises:
-        ImportError: Pillow is not installed.
+        MissingFrameworkError: Pillow is not installed.
     """
     try:
         from PIL import Image
     except ImportError as error:
-        raise ImportError("ImageDecoder needs Pillow: pip install equiport[images]") from error
+        hint = "pip install 'equiport[images]'"
+        raise MissingFrameworkError("ImageDecoder needs Pillow.", hint=hint) from error
     if pixel_format not in ("RGB", "BGR", "Grayscale"):
         raise NotImplementedError(f"ImageDecoder with pixel_format={pixel_format!r}")
     image = Image.open(io.BytesIO(encoded_stream.cpu().numpy().tobytes()))
