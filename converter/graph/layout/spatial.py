@@ -53,8 +53,9 @@ def rewrite(node: ir.Node) -> bool:
             node, [*node.inputs[:1], transpose(kernel, order, node, node), *node.inputs[2:]]
         )
     if node.op_type in PER_CHANNEL:
-        training = node.attributes.get("training_mode")
-        return not (training and training.as_int()) and replace(node, list(node.inputs))
+        training, spatial = (node.attributes.get(n) for n in ("training_mode", "spatial"))
+        own = (training and training.as_int()) or (spatial and not spatial.as_int())
+        return not own and replace(node, list(node.inputs))
     if node.op_type in WINDOWED:
         return replace(node, list(node.inputs))
     return False
