@@ -148,12 +148,30 @@ def _complement(node: ir.Node, position: int) -> bool:
     return node.op_type == "Sub" and position == 1 and _constant(node.inputs[0]) is not None
 
 
+def _is_mask(value: ir.Value | None) -> bool:
+    """Tell whether a value is 0 and 1 cast from booleans."""
+    node = None if value is None else value.producer()
+    source = node.inputs[0] if node is not None and node.op_type == "Cast" else None
+    truth = None if source is None else source.producer()
+    return truth is not None and truth.op_type in _COMPARISONS | {"And", "Not", "Or", "Xor"}
+
+
+def _is_masked(value: ir.Value | None) -> bool:
+    """Tell whether a value is a product with such a mask."""
+    node = None if value is None else value.producer()
+    return node is not None and node.op_type == "Mul" and any(map(_is_mask, node.inputs))
+
+
 def _passed_on(node: ir.Node, position: int, shift: int) -> Iterator[tuple[ir.Value, int]]:
     """Yield the values that hold what arrives at this position, and their shift."""
     name = node.op_type
     passes = _PASS_THROUGH.get(name) == position
     if passes or name == "Concat" or (name == "Where" and position > 0):
         yield from ((output, shift) for output in node.outputs)
+    elif name == "Mul" and _is_mask(node.inputs[1 - position]):
+        yield node.outputs[0], shift
+    elif name == "Add" and all(map(_is_masked, node.inputs)):
+        yield node.outputs[0], shift  # ``where`` written as ``x * mask + y * (1 - mask)``
     elif name == "Add" or (name == "Sub" and position == 0):
         offset = _constant(node.inputs[1 - position])
         values = None if offset is None else offset.numpy().reshape(-1)

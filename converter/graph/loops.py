@@ -1,8 +1,9 @@
 """Loops that count: what TensorFlow writes as ``while i < n`` is ``for i in range(n)``.
 
-A `Loop` whose condition says no more than its trip count does becomes `equiport.Repeat`, which has no
-condition. Values that it carries around unchanged become captured ones. Both keep the meaning; a
-framework can then run the loop over a length that is not known before.
+A `Loop` whose condition says no more than its trip count does becomes `equiport.Repeat`, which has
+no condition. Values that it carries around unchanged become captured ones, counters become the
+iteration's number. All of it keeps the meaning; a framework can then run the loop over a length
+that is not known before.
 """
 
 from __future__ import annotations
@@ -70,8 +71,11 @@ def same(a: ir.Value | None, b: ir.Value | None) -> bool:
 
 
 def counts(value: ir.Value | None, node: ir.Node, body: ir.Graph) -> bool:
-    """Tell whether a value of the body is ``iteration + 1 < trip count``, ``iteration < trip count``
-    (which the body would not run without), ``and`` of such, or true all the time."""
+    """Tell whether a value of the body says no more than the trip count does.
+
+    That is ``iteration + 1 < trip count``, ``iteration < trip count`` (which the body would not run
+    without), ``and`` of such, or true all the time.
+    """
     value = plain(value)
     if value is None:
         return False
@@ -242,9 +246,7 @@ def rewrite(node: ir.Node) -> None:
         node.outputs[index - 2].replace_all_uses_with(outer, replace_graph_outputs=True)
     for index in counters:  # after the loop it is the number of iterations
         count = cast(trips, node.outputs[index - 2])
-        node.outputs[index - 2].replace_all_uses_with(
-            count.outputs[0], replace_graph_outputs=True
-        )
+        node.outputs[index - 2].replace_all_uses_with(count.outputs[0], replace_graph_outputs=True)
         graph.insert_before(node, count)
     graph.insert_before(node, repeat)
     del node.attributes["body"]

@@ -1,8 +1,8 @@
 """Walk an ONNX graph once and write it down as straight-line Python that calls the handlers.
 
 The text runs as PyTorch's `forward` and inside a `tf.function` alike. It is code that a person can
-read and step through, that `torch.compile` and `torch.export` trace like any other, and that pickles
-as text. Each line knows the ONNX node that it came from.
+read and step through, that `torch.compile` and `torch.export` trace like any other, and that
+pickles as text. Each line knows the ONNX node that it came from.
 """
 
 from __future__ import annotations
@@ -478,9 +478,10 @@ class _Writer:
         if handler is None or not all(map(self.is_on_host, node.inputs)) or not node.inputs:
             return False
         attributes = {name: _attribute_value(a) for name, a in node.attributes.items()}
-        if not set(attributes) <= handler.attributes or not set(handler.defaults) | set(
-            attributes
-        ) >= handler.attributes:
+        if (
+            not set(attributes) <= handler.attributes
+            or not set(handler.defaults) | set(attributes) >= handler.attributes
+        ):
             return False
         bound = {"n_outputs": len(node.outputs)} if "n_outputs" in handler.bound else {}
         known = [None if value is None else self.known(value) for value in node.inputs]

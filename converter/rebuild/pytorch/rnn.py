@@ -10,7 +10,9 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
+from torch._higher_order_ops import scan as torch_scan
 
+from converter.rebuild.pytorch.controlflow import lasts_an_open_time
 from converter.rebuild.pytorch.table import op
 
 _PLAIN = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
@@ -112,7 +114,7 @@ class _Layer:
         states = tuple(zeros if s is None else s for s in states)
         if b is None:
             b = w.new_zeros(self.directions, 2 * w.shape[1])
-        if self.has_kernel(lengths):
+        if self.has_kernel(lengths) and not lasts_an_open_time(x.shape[0]):
             y, last = self.kernel(x, w, r, b, states)
         else:
             y, last = self.steps(x, w, r, b, lengths, states)
@@ -156,6 +158,11 @@ class _Layer:
             wb, rb = b[d].chunk(2)
             projected = F.linear(source, w[d], wb)
             step = partial(self.step(), d, r[d], rb)
+            if lasts_an_open_time(x.shape[0]):
+                y, state = _in_the_graph(step, projected, state, lengths)
+                outputs.append(_reversed(y, lengths) if reverse else y)
+                lasts.append(state)
+                continue
             rows = []
             for t in range(x.shape[0]):
                 new = step(projected[t], *state)
@@ -207,6 +214,25 @@ class _Layer:
         if self.peepholes is not None:
             o = o + po * c
         return f(self.bound(o)) * out(c), c
+
+
+def _in_the_graph(step, projected, state, lengths):
+    """Run the steps as one operator of an exported program, whose length is open."""
+
+    def advance(carried, item):
+        x, t = item
+        new = step(x, *carried)
+        row = new[0]
+        if lengths is not None:
+            alive = (t < lengths)[:, None]
+            row = torch.where(alive, row, torch.zeros_like(row))
+            new = tuple(torch.where(alive, a, s) for a, s in zip(new, carried, strict=True))
+        # What a step gives back may not share memory with what it was given.
+        return tuple(x.clone() for x in new), row.clone()
+
+    steps = torch.arange(projected.shape[0], device=projected.device)
+    last, rows = torch_scan(advance, tuple(s.clone() for s in state), (projected, steps))
+    return rows, last
 
 
 def _gates(tensor, order, hidden):
