@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from converter.rebuild.pytorch.table import op
-from converter.rebuild.pytorch.unsigned import select, signed
+from converter.rebuild.pytorch.unsigned import back_to, select, signed
 
 
 @op("Identity", since=1)
@@ -136,7 +136,7 @@ def gather(data, indices, *, axis=0):
 @op("GatherElements", since=11)
 def gather_elements(data, indices, *, axis=0):
     picked = torch.gather(signed(data), axis, _positive(indices, data.shape[axis]))
-    return picked.view(data.dtype)
+    return back_to(picked, data.dtype)
 
 
 def _positive(indices, size):
@@ -169,7 +169,7 @@ def scatter(data, indices, updates, *, axis=0):
 def scatter_elements(data, indices, updates, *, axis=0, reduction="none"):
     indices = _positive(indices, data.shape[axis])
     if reduction == "none":
-        return torch.scatter(signed(data), axis, indices, signed(updates)).view(data.dtype)
+        return back_to(torch.scatter(signed(data), axis, indices, signed(updates)), data.dtype)
     return torch.scatter_reduce(data, axis, indices, updates, _REDUCE[reduction])
 
 
@@ -179,7 +179,7 @@ def scatter_nd(data, indices, updates, *, reduction="none"):
     if reduction in ("none", "add"):
         index = tuple(indices.long().unbind(-1))
         add = reduction == "add"
-        return signed(data).index_put(index, signed(updates), accumulate=add).view(data.dtype)
+        return back_to(signed(data).index_put(index, signed(updates), accumulate=add), data.dtype)
     # The other reductions: one row per addressed slice, and positions counted in rows.
     rows = math.prod(data.shape[:depth])
     position = torch.zeros(indices.shape[:-1], dtype=torch.int64, device=data.device)
@@ -260,7 +260,7 @@ def one_hot(indices, depth, values, *, axis=-1):
 def trilu(input, k=0, *, upper=1):
     k = k[0] if isinstance(k, tuple) else k
     cut = torch.triu if upper else torch.tril
-    return cut(signed(input), k or 0).view(input.dtype)
+    return back_to(cut(signed(input), k or 0), input.dtype)
 
 
 @op("DepthToSpace", since=1)

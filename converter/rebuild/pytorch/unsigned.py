@@ -41,9 +41,14 @@ def signed(x):
     return x.view(_SIGNED[x.dtype]) if x.dtype in _SIGNED else x
 
 
+def back_to(x, dtype):
+    """Undo `signed`; a view, even of the same type, would cut the gradient off."""
+    return x if x.dtype == dtype else x.view(dtype)
+
+
 def select(x, axis, index):
     """Return ``x.index_select(axis, index)`` for every type."""
-    return signed(x).index_select(axis, index).view(x.dtype)
+    return back_to(signed(x).index_select(axis, index), x.dtype)
 
 
 def ordered(x):
