@@ -80,9 +80,15 @@ def div(A, B):
 @op("Mod", since=10)
 @widened
 def mod(A, B, *, fmod=0):
-    if fmod and A.dtype in (tf.float16, tf.bfloat16):  # no kernel
-        return tf.cast(tf.truncatemod(tf.cast(A, tf.float32), tf.cast(B, tf.float32)), A.dtype)
-    return tf.truncatemod(A, B) if fmod else tf.math.floormod(A, B)
+    if not fmod:
+        return tf.math.floormod(A, B)
+    if A.dtype.is_integer:
+        return tf.truncatemod(A, B)
+    # TensorFlow's own truncating kernel has no gradient, and none for half precision.
+    wide = A.dtype if A.dtype in (tf.float32, tf.float64) else tf.float32
+    a, b = tf.cast(A, wide), tf.cast(B, wide)
+    rest = tf.math.floormod(tf.abs(a), tf.abs(b))
+    return tf.cast(tf.where(a < 0, -rest, rest), A.dtype)
 
 
 @op("Pow", since=7)

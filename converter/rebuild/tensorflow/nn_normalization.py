@@ -9,7 +9,10 @@ from converter.rebuild.tensorflow.table import op
 
 
 @op("BatchNormalization", since=7)
-def batch_normalization_7(X, scale, B, mean, var, *, epsilon=1e-5, momentum=0.9):
+def batch_normalization_7(X, scale, B, mean, var, *, epsilon=1e-5, momentum=0.9, spatial=1):
+    if not spatial:  # statistics for every single feature
+        factor = scale * tf.math.rsqrt(var + tf.cast(epsilon, X.dtype))
+        return ((X - mean) * factor + B,)
     return (_normalized(X, scale, B, mean, var, epsilon),)
 
 
