@@ -97,7 +97,7 @@ def _parameters(model: Any) -> list[str]:
         model,
     )
     kinds = inspect.Parameter
-    names = []
+    names: list[str] = []
     for parameter in inspect.signature(call).parameters.values():
         if parameter.kind is kinds.VAR_POSITIONAL:
             return [*names, *(f"input_{index}" for index in range(len(names), 64))]

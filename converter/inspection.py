@@ -124,7 +124,7 @@ def onnx_weights(source: Source) -> list[tuple[str, str, tuple[int, ...], bool]]
         (
             name,
             dtype_name(value.dtype),
-            tuple(map(int, value.const_value.shape)),
+            tuple(value.const_value.shape.numpy()),
             value.metadata_props.get("equiport.role") == "parameter",
         )
         for name, value in graph.initializers.items()

@@ -108,7 +108,8 @@ def _without_nothing(spec: TensorSpec) -> dict[str, Any]:
 
 def _spec_from_json(data: Mapping[str, Any]) -> TensorSpec:
     listed = ("shape", "permutation", "bounds")
-    return TensorSpec(**{k: tuple(v) if k in listed else v for k, v in data.items()})
+    fields: dict[str, Any] = {k: tuple(v) if k in listed else v for k, v in data.items()}
+    return TensorSpec(**fields)
 
 
 def next_named(specs: Iterable[TensorSpec], name: str) -> TensorSpec:

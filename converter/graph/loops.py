@@ -116,7 +116,7 @@ def is_next_iteration(value: ir.Value | None, node: ir.Node, body: ir.Graph) -> 
     others = [plain(item) for item in producer.inputs if not is_number(item, 1)]
     if len(ones) != 1 or len(others) != 1 or others[0] is None:
         return False
-    (counter,) = others
+    counter = others[0]
     if counter is body.inputs[0]:
         return True
     index = position(body, counter)

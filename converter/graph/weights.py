@@ -50,7 +50,8 @@ def permute(value: ir.Value, permutation: tuple[int, ...]) -> None:
     before = value.metadata_props.get(PERMUTATION)
     whole = tuple(map(int, before.split(","))) if before else tuple(range(len(permutation)))
     whole = tuple(whole[axis] for axis in permutation)
-    shape = ir.Shape([source.shape[axis] for axis in permutation])
+    sizes = source.shape.numpy()  # a weight has no open dimension
+    shape = ir.Shape([sizes[axis] for axis in permutation])
     value.const_value = ir.LazyTensor(
         lambda: ir.Tensor(
             np.ascontiguousarray(source.numpy().transpose(permutation)),

@@ -71,7 +71,7 @@ def is_plain(item: Scalar) -> bool:
 
 
 def _arithmetic(items: Iterable[Scalar]) -> Any:
-    """Return the module for the first symbolic scalar among ``items``, ``None`` if all are plain."""
+    """Return the module for the first symbolic scalar of ``items``, ``None`` if all are plain."""
     for item in items:
         if is_plain(item):
             continue
@@ -530,7 +530,9 @@ def reduce_prod_1(data, *, axes=None, keepdims=1):
 
 @op("ReduceProd", since=18)
 def reduce_prod_18(data, axes=None, *, keepdims=1, noop_with_empty_axes=0):
-    return _reduce(_mul, 1)(data, axes, keepdims=keepdims, noop_with_empty_axes=noop_with_empty_axes)
+    return _reduce(_mul, 1)(
+        data, axes, keepdims=keepdims, noop_with_empty_axes=noop_with_empty_axes
+    )
 
 
 @op("ReduceSum", since=1)
@@ -540,7 +542,9 @@ def reduce_sum_1(data, *, axes=None, keepdims=1):
 
 @op("ReduceSum", since=13)
 def reduce_sum_13(data, axes=None, *, keepdims=1, noop_with_empty_axes=0):
-    return _reduce(_add, 0)(data, axes, keepdims=keepdims, noop_with_empty_axes=noop_with_empty_axes)
+    return _reduce(_add, 0)(
+        data, axes, keepdims=keepdims, noop_with_empty_axes=noop_with_empty_axes
+    )
 
 
 @op("ReduceMax", since=1)
@@ -588,8 +592,8 @@ def expand(input, shape):
 def range_(start, limit, delta):
     if any(isinstance(item, float) for item in (start, limit, delta)):
         raise NotOnHost("a range of floats")
-    start, limit, delta = (*integers(start), *integers(limit), *integers(delta))
-    values = tuple(range(start, limit, delta))
+    (first,), (stop,), (step,) = integers(start), integers(limit), integers(delta)
+    values = tuple(range(first, stop, step))
     if len(values) > LARGEST:
         raise NotOnHost("a large constant")
     return values

@@ -458,8 +458,8 @@ class _Writer:
         if value is None or value.shape is None or self.is_on_host(value):
             return False
         dims = tuple(d if isinstance(d, int) else host.Unknown() for d in value.shape)
-        start, end = node.attributes.get("start"), node.attributes.get("end")
-        start, end = start.as_int() if start else 0, end.as_int() if end else None
+        bounds = [node.attributes.get(name) for name in ("start", "end")]
+        start, end = (None if bound is None else bound.as_int() for bound in bounds)
         self.host_dtype[output] = ir.DataType.INT64
         if node.op_type == "Shape":
             self.abstract[output] = dims[start:end]

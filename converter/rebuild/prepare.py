@@ -97,10 +97,7 @@ def without_handler(model: ir.Model, registry: Registry) -> list[ir.Node]:
         node
         for node in model.graph.all_nodes()
         if not _is_constant(node)
-        and registry.find(
-            plain_domain(node.domain), node.op_type, version_of(node, model)
-        )
-        is None
+        and registry.find(plain_domain(node.domain), node.op_type, version_of(node, model)) is None
     ]
 
 

@@ -14,8 +14,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 BOUND_BY_THE_INTERPRETER = frozenset({"n_outputs", "device", "training", "output_type"})
 """Keywords of a handler that are not attributes: the interpreter fills them in.
 
-``output_type`` is the ONNX element type of the first output, ``None`` if inference does not know it:
-what a handler cannot see on a tensor whose type is carried in a wider one.
+``output_type`` is the ONNX element type of the first output, ``None`` if inference does not know
+it: what a handler cannot see on a tensor whose type is carried in a wider one.
 """
 
 OWN_DOMAIN = "equiport"

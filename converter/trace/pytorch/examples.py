@@ -130,7 +130,7 @@ def example_sizes(signature: Signature) -> dict[str, int]:
     return sizes
 
 
-def make(spec: TensorSpec, sizes: Mapping[Dim, int]) -> torch.Tensor:
+def make(spec: TensorSpec, sizes: Mapping[str, int]) -> torch.Tensor:
     """Make a tensor that fits ``spec``: zeros for integers (a valid index), noise for floats."""
     if spec.shape is None:
         raise InputSpecError(
