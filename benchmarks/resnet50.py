@@ -1,9 +1,9 @@
 """Keras ResNet50 -> PyTorch: seconds and peak memory, beside tf2onnx + onnx2torch as shipped.
 
 ``python -m benchmarks.resnet50 [--peer-python PATH]``. Each measured run is a process of its own;
-peak memory is the largest resident set of that process (``ru_maxrss``, MB of 10**6 bytes), taken by
-the parent over all of the run's processes. The peer is ``tf2onnx.convert.from_keras`` and, where it is
-installed, ``onnx2torch.convert``.
+peak memory is the largest sum of the resident sets of the run's processes, sampled twenty times a
+second, in MB of 10**6 bytes. The peer is tf2onnx as shipped and, where the peer's interpreter has
+it, onnx2torch.
 """
 
 from __future__ import annotations
