@@ -100,7 +100,7 @@ def convert(
             or a `Signature`; needed where the model does not say what its inputs look like.
         dynamic: input name to ``{axis: word}``, laid over the examples' shapes.
         output: where to write; must not exist. ``None``: nothing is written.
-        purpose: ``"inference"`` or ``"training"``.
+        purpose: ``"inference"`` or ``"training"``; `Conversion.notes` says what the latter gives.
         engine: ``"native"``, ``"onnx2tf"``, or ``"auto"``: native, and onnx2tf only where that
             fails or does not verify.
         layout: ``"keep"``: inputs and outputs as in the source.

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 
+TRAINING = {
+    True: "all parameters train; in the live module BatchNormalization follows train() and eval(), "
+    "Dropout stays off, and model.pt2 is in inference mode",
+    False: "all parameters train; BatchNormalization uses its running statistics, Dropout is off",
+}
+"""What ``--for training`` gives so far, by whether the target is PyTorch."""
+
+
 def rebuild(
     source: Source,
     graph: ir.Model,
@@ -43,6 +51,8 @@ def rebuild(
         stage.detail = f"{count(trainable, 'trainable parameter')}"
     record = Record(signature, weights, source.framework, "native", options.purpose)
     result = Conversion(module, None, None, graph, signature)
+    if options.purpose == "training":
+        result.notes.append(TRAINING[options.to == "torch"])
     if path is not None:
         with progress.stage("save") as stage:
             result.notes += save(module, graph, record, path, options.to)

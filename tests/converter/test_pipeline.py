@@ -208,3 +208,21 @@ def test_the_verifier_is_given_in_through_one_seam(net: nn.Module) -> None:
     assert isinstance(result.report, Verdict)
     assert asked[0][0] is net
     assert asked[0][1].dynamic_dims() == ("batch",)
+
+
+def test_for_training_follows_train_and_eval(net: nn.Module) -> None:
+    result = converter.convert(net, "torch", inputs=SPECS, purpose="training", verify=False)
+    assert any("train()" in note for note in result.notes)
+    x = torch.randn(4, 3, 8, 8)
+    before = result.model.get_buffer("norm.running_mean").clone()
+    net.train(), result.model.train()
+    logits, features = result.model(x)
+    expected = net(x)
+    torch.testing.assert_close(features, expected["features"], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(logits, expected["logits"], rtol=1e-4, atol=1e-5)
+    after = result.model.get_buffer("norm.running_mean")
+    assert not torch.equal(after, before)
+    torch.testing.assert_close(after, net.norm.running_mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        result.model.get_buffer("norm.running_var"), net.norm.running_var, rtol=1e-4, atol=1e-5
+    )
