@@ -128,6 +128,7 @@ def hardmax_1(input, *, axis=1):
 
 @op("Hardmax", since=13)
 def hardmax_13(input, *, axis=-1):
+    axis = axis_of(axis, input.shape.rank)
     depth = dims(input)[axis]
     return tf.one_hot(
         tf.argmax(input, axis), tf.cast(depth, tf.int32), axis=axis, dtype=input.dtype

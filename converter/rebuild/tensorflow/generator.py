@@ -17,14 +17,10 @@ def constant_of_shape(input, *, value=None):
 
 @op("Range", since=11, either=("start", "limit", "delta"))
 def range_(start, limit, delta, *, stash_type=1):
+    """Count first, then multiply: TensorFlow's own range adds up its rounding errors."""
     dtypes = [x.dtype for x in (start, limit, delta) if isinstance(x, tf.Tensor)]
     dtype = dtypes[0] if dtypes else tf.int64
-    if dtype.is_integer:
-        wide = dtype if dtype in (tf.int32, tf.int64) else tf.int32
-        values = [tf.reshape(tf.cast(x, wide), ()) for x in (start, limit, delta)]
-        return tf.cast(tf.range(*values), dtype)
-    # TensorFlow's own range adds up its rounding errors.
-    wide = tf.float64 if dtype == tf.float64 else tf.float32
+    wide = tf.int64 if dtype.is_integer else tf.float64 if dtype == tf.float64 else tf.float32
     start, limit, delta = (tf.reshape(tf.cast(x, wide), ()) for x in (start, limit, delta))
     steps = tf.cast(limit - start, tf.float64) / tf.cast(delta, tf.float64)
     count = tf.cast(tf.maximum(tf.math.ceil(steps), 0), tf.int64)

@@ -239,7 +239,11 @@ def _broadcast_dim(a, b):
 
 @op("Tile", since=6, host=("repeats",))
 def tile(input, repeats):
-    return tf.tile(input, vector(repeats)) if input.shape.rank else input
+    if input.shape.rank == 0:
+        return input
+    if input.dtype == tf.uint16:  # no kernel
+        return tf.bitcast(tf.tile(tf.bitcast(input, tf.int16), vector(repeats)), tf.uint16)
+    return tf.tile(input, vector(repeats))
 
 
 @op("Where", since=9)
