@@ -8,7 +8,9 @@ import pytest
 from onnx import helper
 
 from converter.errors import EquiportError
-from converter.onnx_backend import PyTorchBackend
+from converter.onnx_backend import PyTorchBackend, TensorFlowBackend
+
+BACKENDS = (PyTorchBackend, TensorFlowBackend)
 
 
 def model_with_function(node: onnx.NodeProto, opset: int) -> onnx.ModelProto:
@@ -27,21 +29,24 @@ def model_with_function(node: onnx.NodeProto, opset: int) -> onnx.ModelProto:
     return helper.make_model(graph, functions=[function], opset_imports=opsets, ir_version=10)
 
 
-def test_an_older_form_of_an_operator_inside_a_function() -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_older_form_of_an_operator_inside_a_function(backend) -> None:
     """Axes were an attribute of ReduceMean before opset 18."""
     node = helper.make_node("ReduceMean", ["x"], ["y"], axes=[1], keepdims=0)
     x = np.random.default_rng().normal(size=(2, 3)).astype(np.float32)
-    (y,) = PyTorchBackend.run_model(model_with_function(node, 17), [x])
+    (y,) = backend.run_model(model_with_function(node, 17), [x])
     np.testing.assert_allclose(y, x.mean(1), rtol=1e-6)
 
 
-def test_the_same_form_is_refused_in_the_models_own_opset() -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_same_form_is_refused_in_the_models_own_opset(backend) -> None:
     node = helper.make_node("ReduceMean", ["x"], ["y"], axes=[1], keepdims=0)
     with pytest.raises(EquiportError, match="axes"):
-        PyTorchBackend.prepare(model_with_function(node, 21))
+        backend.prepare(model_with_function(node, 21))
 
 
-def test_a_gradient_of_nothing_is_refused() -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_gradient_of_nothing_is_refused(backend) -> None:
     node = helper.make_node(
         "Gradient", ["a"], ["b"], domain="ai.onnx.preview.training", xs=["a"], y="nowhere"
     )
@@ -49,4 +54,4 @@ def test_a_gradient_of_nothing_is_refused() -> None:
     graph = helper.make_graph([node], "g", [info("a", 1, [2])], [info("b", 1, [2])])
     opsets = [helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.preview.training", 1)]
     with pytest.raises(EquiportError, match="Gradient"):
-        PyTorchBackend.prepare(helper.make_model(graph, opset_imports=opsets, ir_version=10))
+        backend.prepare(helper.make_model(graph, opset_imports=opsets, ir_version=10))

@@ -7,8 +7,9 @@ import onnx
 import pytest
 from onnx import helper
 
-from converter.onnx_backend import PyTorchBackend
+from converter.onnx_backend import PyTorchBackend, TensorFlowBackend
 
+BACKENDS = (PyTorchBackend, TensorFlowBackend)
 FLOAT, INT64, BOOL = 1, 7, 9
 
 
@@ -53,17 +54,19 @@ def scan(axis: int) -> onnx.ModelProto:
     return model(node, inputs, [info("y", FLOAT, 2), info("rows", INT64, None, None)])
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("steps", [0, 3])
-def test_loop(steps: int) -> None:
-    y, rows = PyTorchBackend.run_model(loop(), [np.array(steps), np.ones(2, np.float32)])
+def test_loop(backend, steps: int) -> None:
+    y, rows = backend.run_model(loop(), [np.array(steps), np.ones(2, np.float32)])
     np.testing.assert_array_equal(y, np.full(2, 2.0**steps, np.float32))
     assert (rows.shape, rows.dtype) == ((steps, 2), np.int64)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("steps", [0, 3])
 @pytest.mark.parametrize("axis", [0, 1])
-def test_scan(steps: int, axis: int) -> None:
+def test_scan(backend, steps: int, axis: int) -> None:
     xs = np.ones((steps, 2), np.float32)
-    y, rows = PyTorchBackend.run_model(scan(axis), [np.zeros(2, np.float32), xs])
+    y, rows = backend.run_model(scan(axis), [np.zeros(2, np.float32), xs])
     np.testing.assert_array_equal(y, np.full(2, steps, np.float32))
     assert (rows.shape, rows.dtype) == (((steps, 2), (2, steps))[axis], np.int64)

@@ -224,12 +224,15 @@ def tree_ensemble_classifier(
     scores = _aggregated(reached(forest, x), weights, present, "SUM")
     base = either(base_values, base_values_as_tensor)
     scores = scores if base is None else scores + tf.constant(base, x.dtype)
-    if len(set(class_ids)) == 1:  # one weight for two classes
-        positive = scores[:, -1:] if len(labels) == 1 else scores[:, class_ids[0], None]
-        plain = post_transform in ("NONE", "PROBIT")
-        scores = tf.concat([1 - positive if plain else -positive, positive], 1)
-    scores = transformed(scores, post_transform)
-    places = tf.argmax(scores, 1)
+    if len(set(class_ids)) > 1:
+        scores = transformed(scores, post_transform)
+        places = tf.argmax(scores, 1)
+    else:  # one score for two classes; as ONNX Runtime reads it, a probability if it cannot be < 0
+        positive = scores[:, class_ids[0] if len(labels) > 1 else 0]
+        probable = min(values) >= 0
+        places = tf.cast(positive > (0.5 if probable else 0), tf.int64)
+        negative = 1 - positive if probable and post_transform == "NONE" else -positive
+        scores = transformed(tf.stack([negative, positive], 1), post_transform)
     if len(labels) == 1:
         labels = ("", labels[0]) if classlabels_strings else (0, labels[0])
     chosen = labelled(places, labels, labels if classlabels_strings else None)
