@@ -71,13 +71,18 @@ class TensorFlowRep(BackendRep):
 
     def run(self, inputs: Sequence[Any], **kwargs: Any) -> tuple[Any, ...]:
         """Run on NumPy arrays (lists of them for sequences) in the graph's order."""
-        from converter.rebuild.tensorflow.dtypes import from_numpy, to_numpy
+        from converter.rebuild.tensorflow.dtypes import to_numpy
 
-        tensors = [
+        return _results(self.module(*self.tensors(inputs)), self.model, to_numpy)
+
+    def tensors(self, inputs: Sequence[Any]) -> list[Any]:
+        """Return the inputs as TensorFlow's tensors."""
+        from converter.rebuild.tensorflow.dtypes import from_numpy
+
+        return [
             _inward(value, _element_type(spec.type), from_numpy)
             for value, spec in zip(inputs, self.inputs, strict=False)
         ]
-        return _results(self.module(*tensors), self.model, to_numpy)
 
 
 def _results(results: Any, model: ir.Model, to_numpy: Any) -> tuple[Any, ...]:

@@ -53,8 +53,8 @@ def measure(framework: str) -> dict[str, dict[str, Any]]:
             figures[operator]["second"] += passed and reason is None
             figures[operator]["fixed"] += fixed
         (operator, *others) = operators_in(case.model)
-        if passed and not others and framework == "pytorch":
-            used = kernels_of(case)
+        if passed and not others:
+            used = KERNELS[framework](case)
             kernels[operator] = min(used, kernels.get(operator, used))
     return {
         name: dict(counts) | ({"kernels": kernels[name]} if name in kernels else {})
@@ -62,7 +62,7 @@ def measure(framework: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def kernels_of(case: Case) -> int:
+def kernels_in_pytorch(case: Case) -> int:
     """Return how many of PyTorch's kernels a case runs; views, copies and casts do not count."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -89,6 +89,28 @@ _FREE = frozenset(
     "split_with_sizes squeeze t transpose unbind unsqueeze view _local_scalar_dense _reshape_alias "
     "_to_copy _unsafe_view copy_ empty scalar_tensor".split()
 )
+
+
+def kernels_in_tensorflow(case: Case) -> int:
+    """Return how many of TensorFlow's operations are in a case's graph; what moves and casts values
+    does not count."""
+    from converter.onnx_backend import TensorFlowBackend
+    from tests.conformance.suite import load
+
+    model, data = load(case)
+    prepared = TensorFlowBackend.prepare(model)
+    inputs, _ = next(iter(data))
+    function = prepared.module.concrete_function(*prepared.tensors(inputs))
+    used = [operation.type for operation in function.graph.get_operations()]
+    return sum(kind not in _FREE_IN_TENSORFLOW for kind in used)
+
+
+_FREE_IN_TENSORFLOW = frozenset(
+    "Bitcast BroadcastTo Cast Const ExpandDims Fill Identity NoOp OnesLike Pack Placeholder "
+    "PlaceholderWithDefault Reshape Shape Slice Squeeze StridedSlice Transpose Unpack "
+    "ZerosLike".split()
+)
+KERNELS = {"pytorch": kernels_in_pytorch, "tensorflow": kernels_in_tensorflow}
 
 
 # ------------------------------------------------------------------ render

@@ -82,6 +82,10 @@ class ConvertedModule(tf.Module):
         """
         return self._function(*self._in_order(inputs, named))
 
+    def concrete_function(self, *inputs: Any) -> Any:
+        """Return the traced graph: by the signature, or by the inputs where it has none."""
+        return self._function.get_concrete_function(*([] if self._tensors_only else inputs))
+
     def _in_order(self, inputs: tuple, named: dict[str, Any]) -> list[Any]:
         names = [spec.name for spec in self.signature.inputs]
         given = dict(zip(names, inputs, strict=False))

@@ -46,7 +46,9 @@ def quantize_linear(
 ):
     given = 2 if y_zero_point is None else to_onnx(y_zero_point.dtype)
     kind = output_dtype or output_type or given
-    scaled = tf.cast(x, tf.float32) / along(tf.cast(y_scale, tf.float32), x, axis, block_size)
+    precise = to_framework(precision) if precision else y_scale.dtype
+    scaled = tf.cast(x, precise) / along(tf.cast(y_scale, precise), x, axis, block_size)
+    scaled = tf.cast(scaled, tf.float32)
     if kind not in _RANGES:
         return cast_to(scaled, kind, saturate)
     rounded = tf.round(scaled)

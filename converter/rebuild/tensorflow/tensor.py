@@ -321,6 +321,8 @@ def unique(X, *, axis=None, sorted=1):
 
 def _row_order(x, axis):
     """Return the order that sorts slices along ``axis`` lexicographically."""
+    if x.dtype == tf.string:
+        raise NotImplementedError("Unique that sorts strings")
     x = tf.cast(x, tf.int64) if x.dtype.is_integer or x.dtype == tf.bool else x
     rows = tf.transpose(x, [axis, *(i for i in range(x.shape.rank) if i != axis)])
     rows = tf.reshape(rows, [tf.shape(rows)[0], tf.reduce_prod(tf.shape(rows)[1:])])
