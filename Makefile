@@ -21,7 +21,9 @@ demo: setup
 	$(BIN)/python examples/demo.py --output $(OUT)
 
 test: setup
-	$(BIN)/python -m pytest $(TESTS)
+	# One thread per framework and worker: two workers share two cores.
+	OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
+		$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(TESTS)
 
 lint: setup
 	$(BIN)/ruff check .
