@@ -27,9 +27,7 @@ def arrived(model: Any, framework: str) -> dict[str, np.ndarray]:
     return {n: a.transpose(np.argsort(axes[n])) if n in axes else a for n, a in stored.items()}
 
 
-def differences(
-    source: Mapping[str, np.ndarray], target: Mapping[str, np.ndarray]
-) -> list[str]:
+def differences(source: Mapping[str, np.ndarray], target: Mapping[str, np.ndarray]) -> list[str]:
     """Say what is missing, extra, or not bit for bit the same; empty where all arrived."""
     problems = [f"{name} is missing" for name in source if name not in target]
     problems += [f"{name} is not in the source" for name in target if name not in source]

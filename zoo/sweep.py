@@ -147,6 +147,8 @@ def last_line(text: str, code: int) -> str:
     """Say how a process ended that left no outcome."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     said = f": {lines[-1]}" if lines else ""
-    return f"the process was killed by signal {-code}{said}" if code < 0 else (
-        f"the process ended with code {code}{said}"
+    return (
+        f"the process was killed by signal {-code}{said}"
+        if code < 0
+        else (f"the process ended with code {code}{said}")
     )

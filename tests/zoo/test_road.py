@@ -93,11 +93,14 @@ def test_a_parameter_that_no_longer_trains_is_seen():
     model = zoo.load("classifier", "torch")
     result = rebuilt(model, "classifier", "torch")
     frozen = result.named_variables()["hidden.bias"]
-    result.named_variables = lambda: {"hidden.weight": None} | {
-        name: variable
-        for name, variable in type(result).named_variables(result).items()
-        if variable is not frozen
-    }
+    result.named_variables = lambda: (
+        {"hidden.weight": None}
+        | {
+            name: variable
+            for name, variable in type(result).named_variables(result).items()
+            if variable is not frozen
+        }
+    )
     outcome = Outcome("classifier", "torch", "tf")
     steps(outcome, zoo.get("classifier"), model, result)
     assert outcome.problems == ["hidden.bias does not train any more"]

@@ -45,7 +45,10 @@ ARCHITECTURES = (
         sizes=TEXT_SIZES,
     ),
     _transformers(
-        "vit", "ViT, class logits", "pixel_values:float32[batch,3,32,32]", seed=12,
+        "vit",
+        "ViT, class logits",
+        "pixel_values:float32[batch,3,32,32]",
+        seed=12,
         sizes=IMAGE_SIZES,
     ),
     _transformers(

@@ -23,6 +23,4 @@ mobilenet_v3_small = partial(
 )
 efficientnet_b0 = partial(_application, keras.applications.EfficientNetB0)
 densenet121 = partial(_application, keras.applications.DenseNet121)
-convnext_tiny = partial(
-    _application, keras.applications.ConvNeXtTiny, include_preprocessing=False
-)
+convnext_tiny = partial(_application, keras.applications.ConvNeXtTiny, include_preprocessing=False)

@@ -28,9 +28,7 @@ def settle(model: nn.Module, entry: Entry) -> None:
     model.eval()
 
 
-def drawn(
-    model: nn.Module, name: str, parameter: nn.Parameter, entry: Entry
-) -> np.ndarray:
+def drawn(model: nn.Module, name: str, parameter: nn.Parameter, entry: Entry) -> np.ndarray:
     """Draw one parameter by what it is."""
     seed = entry.seed
     shape = tuple(parameter.shape)

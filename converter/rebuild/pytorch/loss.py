@@ -14,9 +14,7 @@ NOTHING_IGNORED = -100
 def negative_log_likelihood_loss(
     input, target, weight=None, *, ignore_index=NOTHING_IGNORED, reduction="mean"
 ):
-    return F.nll_loss(
-        input, target.long(), weight, ignore_index=ignore_index, reduction=reduction
-    )
+    return F.nll_loss(input, target.long(), weight, ignore_index=ignore_index, reduction=reduction)
 
 
 @op("SoftmaxCrossEntropyLoss", since=12)

@@ -57,9 +57,7 @@ def conv(
     if begins != ends:
         X, begins = F.pad(X, flat_pads(begins, ends)), [0] * rank
     if rank not in CONV:
-        return torch.convolution(
-            X, W, B, strides, begins, dilations, False, [0] * rank, group
-        )
+        return torch.convolution(X, W, B, strides, begins, dilations, False, [0] * rank, group)
     return CONV[rank](X, W, B, strides, tuple(begins), dilations, group)
 
 

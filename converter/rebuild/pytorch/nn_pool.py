@@ -163,9 +163,7 @@ def max_unpool(X, I, output_shape=None, *, kernel_shape, pads=None, strides=None
     strides, pads = strides or (1,) * rank, pads or (0,) * 2 * rank
     natural = [
         (size - 1) * s - pads[i] - pads[i + rank] + k
-        for i, (size, s, k) in enumerate(
-            zip(X.shape[2:], strides, kernel_shape, strict=True)
-        )
+        for i, (size, s, k) in enumerate(zip(X.shape[2:], strides, kernel_shape, strict=True))
     ]
     flat = torch.zeros(X.shape[0] * X.shape[1] * math.prod(natural), dtype=X.dtype, device=X.device)
     result = flat.scatter(0, I.reshape(-1), X.reshape(-1)).reshape(*X.shape[:2], *natural)

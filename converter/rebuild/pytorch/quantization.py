@@ -49,9 +49,7 @@ def quantize_linear(
 
 
 @op("DequantizeLinear", since=10)
-def dequantize_linear(
-    x, x_scale, x_zero_point=None, *, axis=1, block_size=0, output_dtype=0
-):
+def dequantize_linear(x, x_scale, x_zero_point=None, *, axis=1, block_size=0, output_dtype=0):
     wide = x.to(torch.int32).float() if not x.is_floating_point() else x.float()
     if x_zero_point is not None:
         zero = x_zero_point if x_zero_point.is_floating_point() else x_zero_point.to(torch.int32)
@@ -82,9 +80,7 @@ def mat_mul_integer(A, B, a_zero_point=None, b_zero_point=None):
 
 
 @op("QLinearMatMul", since=10)
-def q_linear_mat_mul(
-    a, a_scale, a_zero_point, b, b_scale, b_zero_point, y_scale, y_zero_point
-):
+def q_linear_mat_mul(a, a_scale, a_zero_point, b, b_scale, b_zero_point, y_scale, y_zero_point):
     product = mat_mul_integer(a, b, a_zero_point, b_zero_point).double()
     scaled = torch.round(product * (a_scale.double() * b_scale.double() / y_scale.double()))
     low, high = _RANGES[to_onnx(y_zero_point.dtype)]
@@ -114,7 +110,13 @@ def q_linear_conv(
     weight = w.double() - along(w_zero_point.double(), w, 0)
     bias = None if B is None else B.double()
     y = conv(
-        wide, weight, bias, auto_pad=auto_pad, dilations=dilations, group=group, pads=pads,
+        wide,
+        weight,
+        bias,
+        auto_pad=auto_pad,
+        dilations=dilations,
+        group=group,
+        pads=pads,
         strides=strides,
     )
     factor = along(x_scale.double() * w_scale.double(), y, 1) / y_scale.double()

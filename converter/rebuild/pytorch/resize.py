@@ -22,7 +22,12 @@ def upsample_7(X, *, scales, mode="nearest"):
 @op("Upsample", since=9, host=("scales",))
 def upsample_9(X, scales, *, mode="nearest"):
     return resize_11(
-        X, None, scales, None, mode=mode, coordinate_transformation_mode="asymmetric",
+        X,
+        None,
+        scales,
+        None,
+        mode=mode,
+        coordinate_transformation_mode="asymmetric",
         nearest_mode="floor",
     )
 
@@ -72,8 +77,9 @@ def resize_11(
             y = y.index_select(axis, nearest(where, nearest_mode).clamp(0, size - 1))
         else:
             table = weights(where, size, scale, mode, antialias, cubic_coeff_a, exclude_outside)
-            y = torch.matmul(table.to(y.dtype), y.movedim(axis, -2 if y.dim() > 1 else 0)
-                             if y.dim() > 1 else y)
+            y = torch.matmul(
+                table.to(y.dtype), y.movedim(axis, -2 if y.dim() > 1 else 0) if y.dim() > 1 else y
+            )
             y = y.movedim(-2, axis) if y.dim() > 1 else y
         if crop:
             bad = (where < 0) | (where > size - 1)
@@ -108,9 +114,7 @@ def _kernel(x, axes, lengths, scales, mode, transform, a):
     if any(full.get(axis, (0, 1))[1] != 1 for axis in (0, 1)):
         return None
     sizes = [full[axis][0] if axis in full else x.shape[axis] for axis in spatial]
-    exact = all(
-        full[axis][1] * x.shape[axis] == full[axis][0] for axis in spatial if axis in full
-    )
+    exact = all(full[axis][1] * x.shape[axis] == full[axis][0] for axis in spatial if axis in full)
     corners = transform == "align_corners"
     if not exact or not (corners or transform == "half_pixel") or (corners and 1 in sizes):
         return None

@@ -39,9 +39,9 @@ def attention(x, mask, name: str):
     )
     scores = ops.einsum("bqhs,bkhs->bhqk", query, key) / math.sqrt(SIZE)
     mixed = ops.einsum("bhqk,bkhs->bqhs", ops.softmax(scores + mask, axis=-1), value)
-    return layers.EinsumDense(
-        "blhs,hsw->blw", (None, WIDTH), bias_axes="w", name=f"{name}_output"
-    )(mixed)
+    return layers.EinsumDense("blhs,hsw->blw", (None, WIDTH), bias_axes="w", name=f"{name}_output")(
+        mixed
+    )
 
 
 def encoder_layer(x, mask, name: str):
