@@ -94,4 +94,6 @@ def to_numpy(value: Any, element_type: int | None = None) -> np.ndarray:
     if element_type == STRING:
         text = [s.decode() if isinstance(s, bytes) else str(s) for s in array.ravel().tolist()]
         return np.array(text, dtype=object).reshape(array.shape)
-    return array.astype(_SMALL[element_type]) if element_type in _CARRIED else array
+    if element_type is None or element_type not in _CARRIED:
+        return array
+    return array.astype(_SMALL[element_type])
