@@ -55,14 +55,15 @@ _REDUCTIONS = {
 
 
 def _apply(function, data, axes, keepdims, noop):
-    empty = axes is None or (isinstance(axes, tuple) and len(axes) == 0)
-    chosen = ([] if noop else None) if empty else axes
-    if isinstance(chosen, tuple):
-        chosen = (
-            list(chosen) if not any(isinstance(a, tf.Tensor) for a in chosen) else tf.stack(chosen)
-        )
+    if isinstance(axes, tuple) and any(isinstance(axis, tf.Tensor) for axis in axes):
+        axes = tf.stack(axes)
+    elif isinstance(axes, tf.Tensor) and not noop:  # of open length, which may be none at all
+        everything = tf.range(data.shape.rank, dtype=axes.dtype)
+        axes = tf.cond(tf.size(axes) == 0, lambda: everything, lambda: axes)
+    elif not isinstance(axes, tf.Tensor):
+        axes = list(axes or ()) or ([] if noop else None)
     wide = tf.cast(data, _WIDER.get(data.dtype, data.dtype))
-    return tf.cast(function(wide, chosen, bool(keepdims)), data.dtype)
+    return tf.cast(function(wide, axes, bool(keepdims)), data.dtype)
 
 
 def _reducer(name, function, since):

@@ -43,8 +43,8 @@ def _coordinates(indices, axis):
 
 @op("GatherND", since=11)
 def gather_nd(data, indices, *, batch_dims=0):
-    sizes = tf.cast(tf.shape(data)[batch_dims : batch_dims + indices.shape[-1]], indices.dtype)
-    indices = tf.where(indices < 0, indices + sizes, indices)
+    sizes = tf.shape(data)[batch_dims:][: tf.shape(indices)[-1]]
+    indices = tf.where(indices < 0, indices + tf.cast(sizes, indices.dtype), indices)
     return tf.gather_nd(data, indices, batch_dims)
 
 

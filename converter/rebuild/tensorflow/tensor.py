@@ -63,18 +63,20 @@ def squeeze_13(data, axes=None):
         # A size that is open is taken not to be 1: the rank of a result cannot depend on it.
         axes = [axis for axis, size in enumerate(data.shape) if size == 1]
         return tf.squeeze(data, axes) if axes else data
-    if any(isinstance(axis, tf.Tensor) for axis in axes):
+    axes = (axes,) if isinstance(axes, int) else axes
+    if isinstance(axes, tf.Tensor) or any(isinstance(axis, tf.Tensor) for axis in axes):
         return _squeeze_open(data, axes)
     return tf.squeeze(data, list(axes))
 
 
 def _squeeze_open(data, axes):
-    """Squeeze axes that are known at run time only; the rank is known from their number."""
+    """Squeeze axes that are known at run time only; their number may tell the rank."""
     rank = data.shape.rank
-    dropped = [tf.math.floormod(tf.cast(axis, tf.int64), rank) for axis in axes]
-    keep = tf.reduce_all(tf.range(rank, dtype=tf.int64)[:, None] != tf.stack(dropped), 1)
+    dropped = tf.math.floormod(tf.cast(tf.stack(vector(axes)), tf.int64), rank)
+    keep = tf.reduce_all(tf.range(rank, dtype=tf.int64)[:, None] != dropped, 1)
     result = tf.reshape(data, tf.boolean_mask(tf.shape(data, tf.int64), keep))
-    result.set_shape([None] * (rank - len(axes)))
+    if dropped.shape[0] is not None:
+        result.set_shape([None] * (rank - dropped.shape[0]))
     return result
 
 
@@ -85,23 +87,25 @@ def unsqueeze_1(data, *, axes):
 
 @op("Unsqueeze", since=13, host=("axes",))
 def unsqueeze_13(data, axes):
-    axes = axes if isinstance(axes, tuple) else (axes,)
+    axes = (axes,) if isinstance(axes, int) else axes
+    if isinstance(axes, tf.Tensor) or any(isinstance(axis, tf.Tensor) for axis in axes):
+        return _unsqueeze_open(data, axes)
     rank = data.shape.rank + len(axes)
-    if any(isinstance(axis, tf.Tensor) for axis in axes):
-        return _unsqueeze_open(data, axes, rank)
     for axis in sorted(axis_of(axis, rank) for axis in axes):
         data = tf.expand_dims(data, axis)
     return data
 
 
-def _unsqueeze_open(data, axes, rank):
-    """Unsqueeze axes that are known at run time only; the rank is known from their number."""
-    new = [tf.math.floormod(tf.cast(axis, tf.int64), rank) for axis in axes]
-    is_new = tf.reduce_any(tf.range(rank, dtype=tf.int64)[:, None] == tf.stack(new), 1)
+def _unsqueeze_open(data, axes):
+    """Unsqueeze axes that are known at run time only; their number may tell the rank."""
+    new = tf.reshape(tf.cast(tf.stack(vector(axes)), tf.int64), [-1])
+    rank = data.shape.rank + tf.size(new, tf.int64)
+    is_new = tf.reduce_any(tf.range(rank)[:, None] == tf.math.floormod(new, rank), 1)
     places = tf.cumsum(tf.cast(~is_new, tf.int32), exclusive=True)
     sizes = tf.gather(tf.pad(tf.shape(data, tf.int64), [[0, 1]]), places)
     result = tf.reshape(data, tf.where(is_new, tf.ones_like(sizes), sizes))
-    result.set_shape([None] * rank)
+    if new.shape[0] is not None:
+        result.set_shape([None] * (data.shape.rank + new.shape[0]))
     return result
 
 
@@ -148,13 +152,10 @@ def slice_1(data, *, starts, ends, axes=None):
 @op("Slice", since=10, host=("starts", "ends", "axes", "steps"))
 def slice_10(data, starts, ends, axes=None, steps=None):
     rank = data.shape.rank
-    if isinstance(starts, tf.Tensor):  # a vector of open length; it is as long as the axes
-        count = len(axes) if isinstance(axes, tuple) else rank
-        starts, ends = tf.unstack(starts, count), tf.unstack(ends, count)
-    axes = range(len(starts)) if axes is None else axes
-    steps = (1,) * len(starts) if steps is None else steps
-    if any(isinstance(axis, tf.Tensor) for axis in axes):
+    axes = range(len(starts)) if axes is None and isinstance(starts, tuple) else axes
+    if isinstance(starts, tf.Tensor) or any(isinstance(axis, tf.Tensor) for axis in axes):
         return _slice_open_axes(data, starts, ends, axes, steps)
+    steps = (1,) * len(starts) if steps is None else steps
     index = [slice(None)] * rank
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         index[axis_of(axis, rank)] = _python_slice(data, start, end, axis, step)
@@ -183,26 +184,24 @@ def _python_slice(data, start, end, axis, step):
 
 
 def _slice_open_axes(data, starts, ends, axes, steps):
-    """Slice along axes that are known at run time only: a full slice, replaced where named."""
+    """Slice along axes that are known at run time only, or not how many: a full slice, replaced."""
     rank = data.shape.rank
     size = tf.shape(data, out_type=tf.int64)
-    begin, stop, stride = tf.zeros(rank, tf.int64), size, tf.ones(rank, tf.int64)
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        here = tf.math.floormod(tf.cast(axis, tf.int64), rank)
-        own, step = size[here], tf.cast(step, tf.int64)
-        bounds = []
-        for value, low in ((start, 0), (end, -1)):
-            value = tf.cast(value, tf.int64)
-            value = tf.where(value < 0, value + own, value)
-            bounds.append(tf.clip_by_value(value, low, own))
-        bounds[0] = tf.where(step < 0, tf.minimum(bounds[0], own - 1), bounds[0])
-        bounds[1] = tf.where(step > 0, tf.maximum(bounds[1], 0), bounds[1])
-        bounds[1] = tf.where(bounds[1] < 0, -own - 1, bounds[1])
-        at = tf.reshape(here, (1, 1))
-        begin = tf.tensor_scatter_nd_update(begin, at, [bounds[0]])
-        stop = tf.tensor_scatter_nd_update(stop, at, [bounds[1]])
-        stride = tf.tensor_scatter_nd_update(stride, at, [step])
-    result = tf.strided_slice(data, begin, stop, stride)
+    starts, ends = (tf.cast(tf.stack(vector(v)), tf.int64) for v in (starts, ends))
+    axes = tf.range(tf.size(starts, tf.int64)) if axes is None else tf.stack(vector(axes))
+    steps = tf.ones_like(starts) if steps is None else tf.cast(tf.stack(vector(steps)), tf.int64)
+    axes = tf.math.floormod(tf.cast(axes, tf.int64), rank)
+    own = tf.gather(size, axes)
+    starts, ends = (tf.where(v < 0, v + own, v) for v in (starts, ends))
+    back = tf.cast(steps < 0, tf.int64)
+    starts = tf.clip_by_value(starts, 0, own - back)
+    ends = tf.clip_by_value(ends, -back, own)
+    ends = tf.where(ends < 0, -own - 1, ends)  # -1 would be read as "the last"
+    places = axes[:, None]
+    begin = tf.tensor_scatter_nd_update(tf.zeros(rank, tf.int64), places, starts)
+    end = tf.tensor_scatter_nd_update(size, places, ends)
+    stride = tf.tensor_scatter_nd_update(tf.ones(rank, tf.int64), places, steps)
+    result = tf.strided_slice(data, begin, end, stride)
     result.set_shape([None] * rank)
     return result
 
