@@ -1,5 +1,6 @@
 """``make bench``: every benchmark, one after the other."""
 
-from benchmarks.resnet50 import main
+from benchmarks import resnet50, startup
 
-main()
+startup.main()
+resnet50.main()
