@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from converter.onnx_backend import TensorFlowBackend
 from tests.conformance.properties import check
 from tests.conformance.property_table import PROPERTIES
-from tests.conformance.samples import Sample
+from tests.conformance.samples import Sample, model_of
 from tests.conformance.suite import altered
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -22,6 +22,28 @@ def test_property(name: str) -> None:
     @given(PROPERTIES[name])
     def agrees(sample: Sample) -> None:
         check(TensorFlowBackend, sample)
+
+    agrees()
+
+
+class OpenSizes:
+    """The backend, given the model with every size open; so nothing is known before the run."""
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+
+    def run_model(self, model, inputs):
+        return TensorFlowBackend.run_model(model_of(self.sample, static=False), inputs)
+
+
+@pytest.mark.parametrize("name", [name for name in PROPERTIES if name != "Squeeze"])
+def test_property_with_open_sizes(name: str) -> None:
+    """`Squeeze` without axes is left out: the rank of its result would depend on the sizes."""
+
+    @settings(max_examples=6, deadline=None, print_blob=True, suppress_health_check=SLOW)
+    @given(PROPERTIES[name])
+    def agrees(sample: Sample) -> None:
+        check(OpenSizes(sample), sample)
 
     agrees()
 

@@ -22,8 +22,8 @@ _FORMATS = (
 def image_decoder(encoded_stream, *, pixel_format="RGB"):
     """Decode a file's bytes to uint8 ``[height, width, channels]``.
 
-    JPEG, PNG, BMP and WebP by TensorFlow's kernels. JPEG 2000, PNM and TIFF are host work by
-    Pillow, in the process that built the model: a SavedModel read elsewhere does not have them.
+    JPEG, PNG, BMP and WebP by TensorFlow's kernels. JPEG 2000, PNM and TIFF by Pillow, on the host
+    and in the process that built the model: a SavedModel read elsewhere does not have them.
     """
     if pixel_format not in ("RGB", "BGR", "Grayscale"):
         raise NotImplementedError(f"ImageDecoder with pixel_format={pixel_format!r}")
