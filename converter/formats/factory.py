@@ -15,6 +15,12 @@ from converter.formats.reading import one_line
 EXAMPLE = "--model package.module:function"
 
 
+def import_from_here() -> None:
+    """Let modules of the present folder be imported, as `python` itself does."""
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())
+
+
 def needed(path: Path, what: str) -> UsageError:
     """Return the error for a weights file without a factory."""
     return UsageError(
@@ -32,8 +38,7 @@ def find(factory: str) -> Callable[[], Any]:
     module_name, colon, attribute = factory.partition(":")
     if not colon or not module_name or not attribute:
         raise UsageError(f"cannot read the factory {factory!r}", hint=f"Write it as {EXAMPLE}.")
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    import_from_here()
     try:
         found: Any = import_module(module_name)
     except ModuleNotFoundError as error:

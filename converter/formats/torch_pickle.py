@@ -6,7 +6,7 @@ from pathlib import Path
 
 from converter.errors import UnreadableModelError
 from converter.formats import Source
-from converter.formats.factory import needed
+from converter.formats.factory import import_from_here, needed
 from converter.formats.pickles import refusal, suspicious
 from converter.formats.reading import framework, reading
 from converter.formats.state_dict import into_module, is_torch_save, pickled_names, weights_in
@@ -32,6 +32,7 @@ def load(path: Path, *, trust: bool, factory: str | None) -> Source:
     if not trust:
         raise refusal(path, "a pickled PyTorch object", found)
     torch = framework("torch", "a pickled PyTorch module")
+    import_from_here()
     hint = "The classes of the model must be importable: run in the folder that has them."
     with reading(path, "a pickled PyTorch module", hint):
         model = torch.load(path, map_location="cpu", weights_only=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -195,6 +197,17 @@ def test_a_conversion_prints_its_stages_and_its_comparison(files: Path, tmp_path
     again = run("converter.cli", *arguments, folder=tmp_path)
     assert again.returncode == 2
     assert "exists already" in again.stderr
+
+
+def test_a_trusted_pickle_finds_its_classes_in_the_present_folder(tmp_path: Path) -> None:
+    (tmp_path / "mymodels.py").write_text("from torch import nn\nclass Net(nn.Linear):\n    pass\n")
+    make = "import torch, mymodels; torch.save(mymodels.Net(4, 3), 'net.pt')"
+    subprocess.run([sys.executable, "-c", make], cwd=tmp_path, check=True)
+    # A console script does not have the present folder on its path, as `python -c` has.
+    prelude = "sys.path = [item for item in sys.path if item]"
+    arguments = ("net.pt", "--trust", "--to", "onnx", *X)
+    done = run("converter.cli", *arguments, folder=tmp_path, prelude=prelude)
+    assert done.returncode == 0, done.stderr
 
 
 def test_json_is_all_that_standard_output_has(files: Path, tmp_path: Path) -> None:
