@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import builtins
 import keyword
-import linecache
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,68 +19,29 @@ import onnx_ir as ir
 
 from converter.errors import RebuildError
 from converter.rebuild import host
+from converter.rebuild.graph_values import (
+    attribute_value,
+    captured,
+    captured_by,
+    constant_tensor,
+    element_type,
+    equal,
+    is_literal,
+    literal,
+    nested,
+    product,
+    role_of,
+    round_floats,
+    static_dims,
+    trimmed,
+    weight_name,
+)
+from converter.rebuild.host_values import NotOnHost, Unknown
 from converter.rebuild.prepare import plain_domain, version_of
+from converter.rebuild.program import Origin, Program
 from converter.rebuild.registry import Handler, Registry
 
 INDENT = "    "
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a line of the written-down graph comes from, in the user's names."""
-
-    node: str
-    op: str
-    module_path: str
-    source_line: str
-
-
-@dataclass
-class Program:
-    """A graph as Python source.
-
-    Attributes:
-        source: the text; defines ``forward(self, ...)`` with the graph's inputs, which returns the
-            output, or a tuple if there are several.
-        modules: the names that the text uses, to the names of the Python modules they stand for.
-        constants: tensors that are no weights of the source, by the name the text calls them.
-        values: attribute values that have no literal, by the name the text calls them.
-        weights: the source's parameters and buffers, by their full names, in the source's order.
-        origins: line number to origin.
-        inputs: names of the inputs, in order.
-        outputs: names of the outputs, in order.
-    """
-
-    source: str
-    modules: dict[str, str]
-    constants: dict[str, ir.TensorProtocol]
-    values: dict[str, Any]
-    weights: dict[str, ir.Value]
-    origins: dict[int, Origin]
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-
-
-def load_program(source: str, modules: Mapping[str, str], values: Mapping[str, Any], name: str):
-    """Compile a program's source and return its ``forward``.
-
-    The source is registered with `linecache`, so that tracebacks show its lines.
-    """
-    from importlib import import_module
-
-    filename = f"<equiport {name}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    # A real module: torch.compile looks up the globals of what it traces by their module's name.
-    unique, count = f"equiport_graph_{name}", 1
-    while unique in sys.modules:  # the same text with other attribute values
-        count += 1
-        unique = f"equiport_graph_{name}_{count}"
-    module = sys.modules[unique] = ModuleType(unique)
-    namespace = vars(module)
-    namespace |= {alias: import_module(path) for alias, path in modules.items()}
-    namespace["values"] = dict(values)
-    exec(compile(source, filename, "exec"), namespace)  # the text is ours, from the graph
-    return namespace["forward"]
 
 
 def write(
@@ -148,7 +106,7 @@ class _Writer:
         self.values: dict[str, Any] = {}
         self.weights: dict[str, ir.Value] = {}
         self.abstract: dict[ir.Value, Any] = {}
-        """What is known of a value on the host: a nested tuple, `host.Unknown` for open scalars."""
+        """What is known of a value on the host: a nested tuple, `Unknown` for open scalars."""
         self.host_dtype: dict[ir.Value, ir.DataType] = {}
         self.used_names = {*keyword.kwlist, *dir(builtins), "self", "values", "device"}
         self.module_path = ""
@@ -160,7 +118,7 @@ class _Writer:
 
     def program(self) -> Program:
         graph = self.model.graph
-        named = {_weight_name(v): v for v in graph.initializers.values() if _role(v)}
+        named = {weight_name(v): v for v in graph.initializers.values() if role_of(v)}
         return Program(
             source="\n".join(self.lines) + "\n",
             modules=self.modules,
@@ -180,7 +138,7 @@ class _Writer:
         arguments = [self.define(value, scope) for value in self.real_inputs()]
         self.lines.append(f"def forward({', '.join(['self', *arguments])}):")
         for value, name in zip(self.real_inputs(), arguments, strict=True):
-            dims = _static_dims(value)
+            dims = static_dims(value)
             if any(dim is not None for dim in dims or ()):
                 self.emit(scope, f"border.check_input({name}, {value.name!r}, {dims!r})")
         self.emit(scope, f"device = border.device_of(self, {', '.join(arguments)})")
@@ -207,7 +165,7 @@ class _Writer:
             for value in (*node.inputs, *node.outputs):
                 if value is not None:
                     last[value] = node
-            keep |= _captured(node)
+            keep |= captured(node)
         released: dict[ir.Node, list[ir.Value]] = {}
         for value, node in last.items():
             producer = value.producer()
@@ -247,7 +205,7 @@ class _Writer:
     # -------------------------------------------------------------- values
 
     def known(self, value: ir.Value) -> Any:
-        """Return what is known of a value on the host; `host.NotOnHost` if it is a tensor."""
+        """Return what is known of a value on the host; `NotOnHost` if it is a tensor."""
         if value not in self.abstract:
             self.abstract[value] = self.constant_on_host(value)
         return self.abstract[value]
@@ -257,39 +215,39 @@ class _Writer:
             return True
         try:
             self.known(value)
-        except host.NotOnHost:
+        except NotOnHost:
             self.abstract.pop(value, None)
             return False
         return True
 
     def constant_on_host(self, value: ir.Value) -> Any:
-        tensor = _constant_tensor(value)
-        if tensor is None or _role(value) or tensor.dtype not in _HOST_DTYPES:
-            raise host.NotOnHost("not a constant")
+        tensor = constant_tensor(value)
+        if tensor is None or role_of(value) or tensor.dtype not in _HOST_DTYPES:
+            raise NotOnHost("not a constant")
         if tensor.size > host.LARGEST or len(tensor.shape) > 2:
-            raise host.NotOnHost("a large constant")
+            raise NotOnHost("a large constant")
         self.host_dtype[value] = tensor.dtype
-        return _nested(tensor.numpy().tolist())
+        return nested(tensor.numpy().tolist())
 
     def on_host(self, value: ir.Value, scope: _Scope) -> str:
         """Return the expression for a value on the host."""
         if self.is_on_host(value):
             known = self.known(value)
-            if _is_literal(known):
-                return _literal(known)
+            if is_literal(known):
+                return literal(known)
             name = scope.find(value, "on_host")
             assert name is not None, f"{value.name} is on the host and has no name there"
             return name
-        tensor = _constant_tensor(value)
-        if tensor is not None and not _role(value) and tensor.dtype in _HOST_DTYPES:
-            return _literal(_nested(tensor.numpy().tolist()))
+        tensor = constant_tensor(value)
+        if tensor is not None and not role_of(value) and tensor.dtype in _HOST_DTYPES:
+            return literal(nested(tensor.numpy().tolist()))
         return f"border.on_host({self.tensor(value, scope)})"
 
     def tensor(self, value: ir.Value, scope: _Scope) -> str:
         """Return the expression for a value as a tensor."""
         if name := scope.find(value, "names"):
             return name
-        tensor = _constant_tensor(value)
+        tensor = constant_tensor(value)
         if tensor is not None:
             return self.held(self.stored(value, tensor), scope)
         if not self.is_on_host(value):
@@ -298,7 +256,7 @@ class _Writer:
                 hint="The graph is not in topological order, or an input is missing.",
             )
         known, dtype = self.known(value), self.host_dtype[value]
-        if _is_literal(known):
+        if is_literal(known):
             array = np.array(known, dtype=dtype.numpy())
             return self.held(self.stored(value, ir.Tensor(array, name=value.name)), scope)
         name = scope.names[value] = self.fresh(f"{value.name}_tensor")
@@ -320,8 +278,8 @@ class _Writer:
 
     def stored(self, value: ir.Value, tensor: ir.TensorProtocol) -> str:
         """Return the expression for a weight or a constant that the module holds."""
-        if _role(value):
-            name = _weight_name(value)
+        if role_of(value):
+            name = weight_name(value)
             self.weights[name] = value
             return self.weight(name)
         if value not in self.constant_names:
@@ -334,7 +292,7 @@ class _Writer:
 
     def write_node(self, node: ir.Node, scope: _Scope) -> None:
         path = node.metadata_props.get("equiport.module_path", "")
-        if node.op_type == "Constant" and _constant_tensor(node.outputs[0]) is not None:
+        if node.op_type == "Constant" and constant_tensor(node.outputs[0]) is not None:
             return
         if self.shape_of_tensor(node, scope) or self.host_arithmetic(node, scope):
             return
@@ -346,7 +304,7 @@ class _Writer:
             raise RebuildError(f"{node.op_type} has no handler", node=node.name)
         arguments = [
             self.argument(handler, index, value, node, scope)
-            for index, value in enumerate(_trimmed(node.inputs))
+            for index, value in enumerate(trimmed(node.inputs))
         ]
         arguments += self.keywords(handler, node, scope)
         call = f"{self.alias(handler)}.{handler.function.__name__}({', '.join(arguments)})"
@@ -365,7 +323,7 @@ class _Writer:
         return alias
 
     def assign(self, node: ir.Node, call: str, multiple: bool, scope: _Scope) -> None:
-        outputs = list(_trimmed([v if v.name else None for v in node.outputs]))
+        outputs = list(trimmed([v if v.name else None for v in node.outputs]))
         names = ["_" if value is None else self.define(value, scope) for value in outputs]
         if not multiple:
             self.emit(scope, f"{names[0] if names else '_'} = {call}", node)
@@ -394,16 +352,16 @@ class _Writer:
             if attribute.type == ir.AttributeType.GRAPH:
                 given[spelled] = self.write_subgraph(attribute.as_graph(), name, scope)
                 continue
-            value = _attribute_value(attribute)
-            if not _equal(value, handler.defaults.get(spelled, _NOTHING)):
+            value = attribute_value(attribute)
+            if not equal(value, handler.defaults.get(spelled, _NOTHING)):
                 given[spelled] = self.attribute(value)
         if missing := handler.attributes - set(handler.defaults) - set(given):
             raise self.refusal(node, f"its attribute(s) {', '.join(sorted(missing))} are missing")
         bound = {
-            "n_outputs": str(len(_trimmed([v if v.name else None for v in node.outputs]))),
+            "n_outputs": str(len(trimmed([v if v.name else None for v in node.outputs]))),
             "device": "device",
             "training": self.training,
-            "output_type": str(_element_type(node.outputs[0]) if node.outputs else None),
+            "output_type": str(element_type(node.outputs[0]) if node.outputs else None),
         }
         given |= {name: bound[name] for name in sorted(handler.bound)}
         return [f"{name}={text}" for name, text in given.items()]
@@ -417,8 +375,8 @@ class _Writer:
         )
 
     def attribute(self, value: Any) -> str:
-        if _is_literal(value) or isinstance(value, str):
-            return _literal(value)
+        if is_literal(value) or isinstance(value, str):
+            return literal(value)
         if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
             return repr(value)
         key = f"attribute_{len(self.values)}"
@@ -428,7 +386,7 @@ class _Writer:
     def write_subgraph(self, graph: ir.Graph, wish: str, scope: _Scope) -> str:
         name = self.fresh(wish)
         inner = _Scope(scope.indent + 1, scope)
-        for value in _captured_by(graph):
+        for value in captured_by(graph):
             # A constant or host value that the body needs as a tensor is made where it is needed;
             # what the outer function computes must have a name before the body is defined.
             if scope.find(value, "names") is None and not self.is_on_host(value):
@@ -457,7 +415,7 @@ class _Writer:
         (value,), (output,) = node.inputs, node.outputs
         if value is None or value.shape is None or self.is_on_host(value):
             return False
-        dims = tuple(d if isinstance(d, int) else host.Unknown() for d in value.shape)
+        dims = tuple(d if isinstance(d, int) else Unknown() for d in value.shape)
         bounds = [node.attributes.get(name) for name in ("start", "end")]
         start, end = (None if bound is None else bound.as_int() for bound in bounds)
         self.host_dtype[output] = ir.DataType.INT64
@@ -465,9 +423,9 @@ class _Writer:
             self.abstract[output] = dims[start:end]
             text = f"border.dims({{}})[{start or ''}:{'' if end is None else end}]"
         else:
-            self.abstract[output] = _product(dims)
+            self.abstract[output] = product(dims)
             text = "host._reduce(host._mul, 1)(border.dims({}), keepdims=0)"
-        if not _is_literal(self.abstract[output]):
+        if not is_literal(self.abstract[output]):
             name = scope.on_host[output] = self.fresh(f"{output.name}_dims")
             self.emit(scope, f"{name} = {text.format(self.tensor(value, scope))}", node)
         return True
@@ -477,7 +435,7 @@ class _Writer:
         handler = host.registry.find(plain_domain(node.domain), node.op_type, self.opset(node))
         if handler is None or not all(map(self.is_on_host, node.inputs)) or not node.inputs:
             return False
-        attributes = {name: _attribute_value(a) for name, a in node.attributes.items()}
+        attributes = {name: attribute_value(a) for name, a in node.attributes.items()}
         if (
             not set(attributes) <= handler.attributes
             or not set(handler.defaults) | set(attributes) >= handler.attributes
@@ -490,7 +448,7 @@ class _Writer:
             return False
         try:
             results = handler.function(*known, **attributes, **bound)
-        except host.NotOnHost:
+        except NotOnHost:
             return False
         results = results if handler.multiple else (results,)
         arguments = [
@@ -498,9 +456,9 @@ class _Writer:
         ]
         for output, result in zip(node.outputs, results, strict=True):
             if dtype == ir.DataType.FLOAT:
-                result = _round_floats(result)
+                result = round_floats(result)
             self.abstract[output], self.host_dtype[output] = result, dtype
-        if all(map(_is_literal, results)):
+        if all(map(is_literal, results)):
             return True
         arguments += [f"{name}={self.attribute(value)}" for name, value in attributes.items()]
         arguments += [f"{name}={value}" for name, value in bound.items()]
@@ -540,125 +498,3 @@ _HOST_DTYPES = frozenset(
     }
 )
 _NOTHING = object()
-
-
-def _product(dims: tuple) -> Any:
-    result: Any = 1
-    for dim in dims:
-        result = result * dim
-    return result
-
-
-def _role(value: ir.Value) -> str | None:
-    return value.metadata_props.get("equiport.role")
-
-
-def _weight_name(value: ir.Value) -> str:
-    return value.metadata_props.get("equiport.name") or value.name or ""
-
-
-def _constant_tensor(value: ir.Value) -> ir.TensorProtocol | None:
-    """Return the tensor of an initializer or of a `Constant` node's output."""
-    node = value.producer()
-    if node is None:
-        return value.const_value if value.is_initializer() else None
-    if node.op_type != "Constant" or plain_domain(node.domain):
-        return None
-    return _constant_attribute(node)
-
-
-def _constant_attribute(node: ir.Node) -> ir.TensorProtocol | None:
-    (attribute,) = node.attributes.values()
-    if attribute.name == "value":
-        return attribute.as_tensor()
-    scalar_types = {"value_int": np.int64, "value_float": np.float32}
-    list_types = {"value_ints": np.int64, "value_floats": np.float32}
-    if attribute.name in scalar_types | list_types:
-        dtype = (scalar_types | list_types)[attribute.name]
-        return ir.Tensor(np.array(attribute.value, dtype=dtype), name=node.outputs[0].name)
-    if attribute.name in ("value_string", "value_strings"):
-        single = attribute.name == "value_string"
-        strings = [attribute.as_string()] if single else list(attribute.as_strings())
-        array = np.array([text.encode() for text in strings], dtype=object)
-        return ir.StringTensor(array.reshape(() if single else (-1,)), name=node.outputs[0].name)
-    return None
-
-
-def _attribute_value(attribute: ir.Attr) -> Any:
-    """Return an attribute as what a handler takes."""
-    kinds = ir.AttributeType
-    if attribute.type == kinds.TENSOR:
-        return attribute.as_tensor().numpy()
-    if attribute.type in (kinds.INTS, kinds.FLOATS, kinds.STRINGS):
-        return tuple(attribute.value)
-    return attribute.value
-
-
-def _equal(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and not isinstance(a, np.ndarray) and a == b
-
-
-def _nested(value: Any) -> Any:
-    return tuple(map(_nested, value)) if isinstance(value, list) else value
-
-
-def _is_literal(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return all(map(_is_literal, value))
-    return isinstance(value, bool | int | float)
-
-
-def _literal(value: Any) -> str:
-    """Return Python text that evaluates to ``value`` (also for infinities and NaN)."""
-    if isinstance(value, tuple):
-        return f"({''.join(f'{_literal(item)}, ' for item in value).strip()})"
-    if isinstance(value, float) and not np.isfinite(value):
-        return f"float('{value}')"
-    return repr(value)
-
-
-def _round_floats(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(_round_floats, value))
-    return host.rounded(value, 1) if isinstance(value, float) else value
-
-
-def _trimmed(items: Sequence[Any]) -> Sequence[Any]:
-    """Drop trailing ``None``."""
-    items = list(items)
-    while items and items[-1] is None:
-        items.pop()
-    return items
-
-
-def _element_type(value: ir.Value) -> int | None:
-    return None if value.type is None else int(value.type.dtype)
-
-
-def _static_dims(value: ir.Value) -> tuple[int | None, ...] | None:
-    if value.shape is None or not isinstance(value.type, ir.TensorType):
-        return None
-    return tuple(dim if isinstance(dim, int) else None for dim in value.shape)
-
-
-def _captured(node: ir.Node) -> set[ir.Value]:
-    """Return the outer values that a node's subgraphs read."""
-    captured: set[ir.Value] = set()
-    for attribute in node.attributes.values():
-        if attribute.type == ir.AttributeType.GRAPH:
-            captured |= set(_captured_by(attribute.as_graph()))
-    return captured
-
-
-def _captured_by(graph: ir.Graph) -> dict[ir.Value, None]:
-    own = {*graph.inputs, *graph.initializers.values()}
-    read: dict[ir.Value, None] = {}
-    for node in graph:
-        own |= set(node.outputs)
-        for value in (*node.inputs, *_captured(node)):
-            if value is not None and value not in own:
-                read[value] = None
-    for value in graph.outputs:
-        if value not in own:
-            read[value] = None
-    return read

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from converter.rebuild.host import flatten, shape_of
+from converter.rebuild.host_values import flatten, shape_of
 from converter.rebuild.pytorch import scalars  # noqa: F401  registers the symbolic arithmetic
 from converter.rebuild.pytorch.dtypes import to_framework
 

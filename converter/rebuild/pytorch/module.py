@@ -12,7 +12,7 @@ import onnx_ir as ir
 import torch
 from torch import nn
 
-from converter.rebuild.interpreter import Program, load_program
+from converter.rebuild.program import Program, load_program
 from converter.rebuild.pytorch.dtypes import from_numpy
 from converter.signature import Signature
 

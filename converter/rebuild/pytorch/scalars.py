@@ -11,7 +11,7 @@ import sys
 
 import torch
 
-from converter.rebuild import host
+from converter.rebuild.host_values import symbolic
 from converter.rebuild.pytorch.dtypes import to_framework
 
 _INTEGERS = {2, 3, 4, 5, 6, 7, 12, 13}
@@ -91,4 +91,4 @@ def logical_or(a, b):
     return torch.logical_or(*_tensors(a, b)) if _any_tensor(a, b) else a | b
 
 
-host.symbolic(torch.SymInt, torch.SymFloat, torch.SymBool, torch.Tensor)(sys.modules[__name__])
+symbolic(torch.SymInt, torch.SymFloat, torch.SymBool, torch.Tensor)(sys.modules[__name__])

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from converter.rebuild.host import flatten, shape_of
+from converter.rebuild.host_values import flatten, shape_of
 from converter.rebuild.tensorflow import scalars  # noqa: F401  registers the symbolic arithmetic
 from converter.rebuild.tensorflow.dtypes import to_framework
 

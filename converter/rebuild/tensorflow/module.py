@@ -11,7 +11,7 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from converter.errors import RebuildError
-from converter.rebuild.interpreter import Program, load_program
+from converter.rebuild.program import Program, load_program
 from converter.rebuild.tensorflow.dtypes import carried, from_numpy, to_framework
 from converter.signature import Signature, TensorSpec
 

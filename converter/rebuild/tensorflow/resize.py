@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from converter.rebuild import host
+from converter.rebuild.host_values import is_plain
 from converter.rebuild.tensorflow.shapes import axis_of, dims, float64, vector
 from converter.rebuild.tensorflow.table import op
 
@@ -70,7 +71,7 @@ def resize_11(
     steps = {
         axis: (size, length, scale)
         for axis, size, length, scale in zip(axes, own, lengths, scales, strict=True)
-        if crop or not (scale == 1 if host.is_plain(scale) else length is size)
+        if crop or not (scale == 1 if is_plain(scale) else length is size)
     }
     if not crop and not antialias and not exclude_outside:
         y = by_kernel(X, steps, mode, transform, nearest_mode)
@@ -93,7 +94,7 @@ def resize_11(
             outside = tf.reshape(outside, [-1] + [1] * (X.shape.rank - 1 - axis))
             y = tf.where(outside, tf.cast(extrapolation_value, y.dtype), y)
     y = _back_to(y, X.dtype)
-    y.set_shape([length if host.is_plain(length) else None for length in _whole(X, axes, lengths)])
+    y.set_shape([length if is_plain(length) else None for length in _whole(X, axes, lengths)])
     return y
 
 
@@ -172,15 +173,15 @@ def by_kernel(x, steps, mode, transform, nearest_mode):
             kernel(last, tf.cast(tf.stack(vector(sizes[2:4])), tf.int32)), [0, 3, 1, 2]
         )
     y = tf.cast(y, x.dtype)
-    y.set_shape([size if host.is_plain(size) else None for size in sizes])
+    y.set_shape([size if is_plain(size) else None for size in sizes])
     return y
 
 
 def _is_exact(size, length, scale):
     """Tell whether the scale is what the kernels compute: one size over the other."""
-    if all(map(host.is_plain, (size, length, scale))):
+    if all(map(is_plain, (size, length, scale))):
         return size * scale == length
-    return not host.is_plain(scale) or scale == int(scale)
+    return not is_plain(scale) or scale == int(scale)
 
 
 def _bilinear(steps, transform):
@@ -207,9 +208,9 @@ def _nearest(steps, transform, mode):
     for centers in (False, True):
         same = True
         for size, length, scale in steps.values():
-            if not host.is_plain(scale) or not _is_exact(size, length, scale):
+            if not is_plain(scale) or not _is_exact(size, length, scale):
                 return None
-            if not (host.is_plain(size) and host.is_plain(length)):
+            if not (is_plain(size) and is_plain(length)):
                 size, length = (
                     _LONG,
                     int(_LONG * scale),

@@ -6,7 +6,7 @@ import sys
 
 import tensorflow as tf
 
-from converter.rebuild import host
+from converter.rebuild.host_values import symbolic
 from converter.rebuild.tensorflow.dtypes import to_framework
 
 
@@ -72,4 +72,4 @@ def logical_or(a, b):
     return tf.logical_or(a, b)
 
 
-host.symbolic(tf.Tensor)(sys.modules[__name__])
+symbolic(tf.Tensor)(sys.modules[__name__])

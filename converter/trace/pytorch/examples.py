@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from converter.errors import InputSpecError
-from converter.signature import Dim, Signature, TensorSpec
+from converter.signature import Signature, TensorSpec
 
 FIRST_SIZE = 3
 """Sizes 0 and 1 are special to `torch.export`, and 2 to many models."""

@@ -1,0 +1,70 @@
+"""A graph as Python source, and how that source becomes a function."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import onnx_ir as ir
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a line of the written-down graph comes from, in the user's names."""
+
+    node: str
+    op: str
+    module_path: str
+    source_line: str
+
+
+@dataclass
+class Program:
+    """A graph as Python source.
+
+    Attributes:
+        source: the text; defines ``forward(self, ...)`` with the graph's inputs, which returns the
+            output, or a tuple if there are several.
+        modules: the names that the text uses, to the names of the Python modules they stand for.
+        constants: tensors that are no weights of the source, by the name the text calls them.
+        values: attribute values that have no literal, by the name the text calls them.
+        weights: the source's parameters and buffers, by their full names, in the source's order.
+        origins: line number to origin.
+        inputs: names of the inputs, in order.
+        outputs: names of the outputs, in order.
+    """
+
+    source: str
+    modules: dict[str, str]
+    constants: dict[str, ir.TensorProtocol]
+    values: dict[str, Any]
+    weights: dict[str, ir.Value]
+    origins: dict[int, Origin]
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+def load_program(source: str, modules: Mapping[str, str], values: Mapping[str, Any], name: str):
+    """Compile a program's source and return its ``forward``.
+
+    The source is registered with `linecache`, so that tracebacks show its lines.
+    """
+    from importlib import import_module
+
+    filename = f"<equiport {name}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    # A real module: torch.compile looks up the globals of what it traces by their module's name.
+    unique, count = f"equiport_graph_{name}", 1
+    while unique in sys.modules:  # the same text with other attribute values
+        count += 1
+        unique = f"equiport_graph_{name}_{count}"
+    module = sys.modules[unique] = ModuleType(unique)
+    namespace = vars(module)
+    namespace |= {alias: import_module(path) for alias, path in modules.items()}
+    namespace["values"] = dict(values)
+    exec(compile(source, filename, "exec"), namespace)  # the text is ours, from the graph
+    return namespace["forward"]
