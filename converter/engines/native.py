@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from converter.formats import Source
 from converter.pipeline import Conversion, Options, describe
 from converter.progress import Progress, count, size
 from converter.record import Record, Weight
-from converter.signature import Signature
+from converter.signature import Signature, TensorSpec
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -45,7 +46,8 @@ def rebuild(
     with progress.stage("rebuild") as stage:
         module = build(graph, options)
         if options.to != "onnx":
-            module.signature = signature  # with what the graph alone does not say: ranges, layout
+            # The graph alone does not say ranges and layout, nor the framework's carriers.
+            signature = module.signature = with_carriers(signature, module.signature)
         weights = weights_of(module, graph)
         trainable = sum(weight.role == "parameter" for weight in weights.values())
         stage.detail = f"{count(trainable, 'trainable parameter')}"
@@ -75,6 +77,20 @@ def build(graph: ir.Model, options: Options) -> Any:
     from converter.rebuild.tensorflow import build as build_tensorflow
 
     return build_tensorflow(graph, purpose=options.purpose)
+
+
+def with_carriers(signature: Signature, own: Signature) -> Signature:
+    """Return ``signature`` with the wider types in which the target carries small ones."""
+
+    def told(specs: tuple[TensorSpec, ...], by: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+        pairs = zip(specs, by, strict=True)
+        return tuple(replace(spec, carried_as=other.carried_as) for spec, other in pairs)
+
+    return replace(
+        signature,
+        inputs=told(signature.inputs, own.inputs),
+        outputs=told(signature.outputs, own.outputs),
+    )
 
 
 def weights_of(module: Any, graph: ir.Model) -> dict[str, Weight]:

@@ -226,3 +226,17 @@ def test_for_training_follows_train_and_eval(net: nn.Module) -> None:
     torch.testing.assert_close(
         result.model.get_buffer("norm.running_var"), net.norm.running_var, rtol=1e-4, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("to", ["torch", "tf"])
+def test_a_type_that_the_target_lacks_says_what_carries_it(to: str) -> None:
+    import onnx.parser
+
+    proto = onnx.parser.parse_model(
+        '<ir_version: 11, opset_import: ["" : 23]>'
+        "small (float[N] x) => (int4[N] y) { y = Cast <to=22> (x) }"
+    )
+    result = converter.convert(proto, to, verify=False)
+    assert result.signature.outputs[0].dtype == "int4"
+    assert result.signature.outputs[0].carried_as == "int8"
+    assert result.signature.inputs[0].carried_as is None

@@ -6,11 +6,14 @@ uint8 and float32, and come back to their own type at the border; strings are Nu
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import torch
+
+from converter.signature import TensorSpec
 
 STRING = 8
 
@@ -37,6 +40,15 @@ _TORCH = {
 }
 _CARRIED = {21: torch.uint8, 22: torch.int8, 23: torch.float32, 24: torch.float32}
 _CARRIED |= {25: torch.uint8, 26: torch.int8}
+_CARRIERS = {
+    "uint4": "uint8",
+    "int4": "int8",
+    "float4e2m1": "float32",
+    "float8e8m0": "float32",
+    "uint2": "uint8",
+    "int2": "int8",
+}
+"""The same by our names of the types."""
 _NUMPY = {
     16: ml_dtypes.bfloat16,
     17: ml_dtypes.float8_e4m3fn,
@@ -70,6 +82,12 @@ def to_framework(element_type: int) -> torch.dtype:
 def is_carried(element_type: int) -> bool:
     """Tell whether PyTorch lacks the type and holds it in a wider one."""
     return element_type in _CARRIED
+
+
+def carried(spec: TensorSpec) -> TensorSpec:
+    """Return a spec that says in which wider type PyTorch carries it, if it does."""
+    carrier = _CARRIERS.get(spec.dtype)
+    return replace(spec, carried_as=carrier) if carrier else spec
 
 
 def to_onnx(dtype: torch.dtype) -> int:

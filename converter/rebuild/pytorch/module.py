@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from converter.rebuild.program import Program, load_program
-from converter.rebuild.pytorch.dtypes import from_numpy
+from converter.rebuild.pytorch.dtypes import carried, from_numpy
 from converter.signature import Signature
 
 CONSTANTS = "equiport_constants"
@@ -112,7 +112,12 @@ def assemble(program: Program, signature: Signature) -> ConvertedModule:
     code = Code(program.source, tuple(program.modules.items()), tuple(program.values.items()))
     module = _blank(code)
     nn.Module.__init__(module)
-    module.code, module.signature, module.permutations = code, signature, {}
+    module.code, module.permutations = code, {}
+    module.signature = replace(
+        signature,
+        inputs=tuple(map(carried, signature.inputs)),
+        outputs=tuple(map(carried, signature.outputs)),
+    )
     for name, value in program.weights.items():
         _place(module, name, value)
         if stored := value.metadata_props.get("equiport.permutation"):
