@@ -255,6 +255,7 @@ def by_engine(
 ) -> Conversion:
     """Take the native road, and the other one where that fails and the user left the choice."""
     from converter.engines import native, onnx2tf
+    from converter.formats.staged import discard
 
     if options.engine == "onnx2tf":
         return finish(onnx2tf, source, graph, signature, path, options, progress, wanted)
@@ -265,6 +266,8 @@ def by_engine(
             raise
         reason = error.message.splitlines()[0]
         progress.message(f"The native road failed: {reason} Trying onnx2tf.")
+        if path is not None:
+            discard(path)
         try:
             result = finish(onnx2tf, source, graph, signature, path, options, progress, wanted)
         except (ConversionError, VerificationFailed) as other:

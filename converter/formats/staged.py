@@ -56,6 +56,14 @@ def staged(path: Path) -> Iterator[Path]:
         shutil.rmtree(holder, ignore_errors=True)
 
 
+def discard(temporary: Path) -> None:
+    """Remove what a failed attempt has written, so that another can write there."""
+    if temporary.is_dir():
+        shutil.rmtree(temporary)
+    else:
+        temporary.unlink(missing_ok=True)
+
+
 def publish(temporary: Path, path: Path) -> None:
     """Move a finished artifact into its place.
 

@@ -74,6 +74,26 @@ def test_auto_takes_the_other_road_where_the_native_one_fails(
     assert "no handler today" in " ".join(result.notes)
 
 
+@needs_onnx2tf
+def test_auto_takes_the_other_road_where_the_native_one_does_not_verify(
+    net: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = native.build
+
+    def build_badly(graph: Any, options: Any) -> Any:
+        module = build(graph, options)
+        bias = module.named_variables()["0.bias"]
+        bias.assign(bias + 0.1)
+        return module
+
+    monkeypatch.setattr(native, "build", build_badly)
+    result = converter.convert(net, "tf", inputs=SPECS, output=tmp_path / "out")
+    assert (result.engine, result.report.passed) == ("onnx2tf", True)
+    assert "do not agree" in " ".join(result.notes)
+    assert (tmp_path / "out" / "saved_model.pb").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_auto_says_the_native_reason_where_there_is_no_other_road(
     net: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
