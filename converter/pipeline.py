@@ -182,6 +182,11 @@ def check(options: Options) -> None:
     from converter.graph.borders import check_layout
 
     check_layout(options.layout)
+    if options.engine == "onnx2tf" and options.layout != "keep":
+        raise UsageError(
+            "the engine onnx2tf chooses the layout itself and declares it",
+            hint="Leave --layout out, or use the native engine.",
+        )
 
 
 def load_stage(model: Any, options: Options, progress: Progress) -> Source:
@@ -262,12 +267,11 @@ def by_engine(
     try:
         return finish(native, source, graph, signature, path, options, progress, wanted)
     except (ConversionError, VerificationFailed) as error:
-        if options.engine != "auto" or not onnx2tf.available(options):
+        if options.engine != "auto" or path is None or not onnx2tf.available(options):
             raise
         reason = error.message.splitlines()[0]
         progress.message(f"The native road failed: {reason} Trying onnx2tf.")
-        if path is not None:
-            discard(path)
+        discard(path)
         try:
             result = finish(onnx2tf, source, graph, signature, path, options, progress, wanted)
         except (ConversionError, VerificationFailed) as other:

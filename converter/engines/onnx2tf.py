@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converter.errors import MissingFrameworkError, RebuildError
+from converter.errors import MissingFrameworkError, RebuildError, UsageError
 from converter.formats import Source
 from converter.pipeline import Conversion, Options
 from converter.progress import Progress, size
@@ -48,7 +48,8 @@ def interpreter(options: Options) -> str | None:
 
 def available(options: Options) -> bool:
     """Tell whether this engine can be tried."""
-    return options.to in ("tf", "tflite") and interpreter(options) is not None
+    possible = options.to in ("tf", "tflite") and options.layout == "keep"
+    return possible and interpreter(options) is not None
 
 
 def rebuild(
@@ -62,9 +63,15 @@ def rebuild(
     """Convert with onnx2tf; the target lives in its files.
 
     Raises:
+        UsageError: there is no ``path``.
         MissingFrameworkError: no interpreter has onnx2tf.
         RebuildError: onnx2tf failed; the message has its last words.
     """
+    if path is None:
+        raise UsageError(
+            "the engine onnx2tf needs output=",
+            hint=f"Its result lives in a file only; say where to write the {options.to} artifact.",
+        )
     python = interpreter(options)
     if python is None or shutil.which(python) is None:
         raise MissingFrameworkError(
@@ -74,9 +81,6 @@ def rebuild(
     with progress.stage("rebuild") as stage, tempfile.TemporaryDirectory() as folder:
         stage.detail = "onnx2tf"
         declared = run(python, graph, signature, Path(folder), options)
-        if path is None:
-            raise_no_path(options)
-        assert path is not None
         made = Path(folder) / ("model.tflite" if options.to == "tflite" else "saved_model")
         shutil.move(made, path)
     with progress.stage("save") as stage:
@@ -94,15 +98,6 @@ def rebuild(
     moved = [spec for spec in (*declared.inputs, *declared.outputs) if spec.permutation]
     result.notes += [f"onnx2tf put the channels last: {spec} is {spec.layout}" for spec in moved]
     return result
-
-
-def raise_no_path(options: Options) -> None:
-    """onnx2tf's result lives in a file only."""
-    from converter.errors import UsageError
-
-    raise UsageError(
-        "the engine onnx2tf needs output=", hint=f"Say where to write the {options.to} artifact."
-    )
 
 
 def run(

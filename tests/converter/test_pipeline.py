@@ -141,6 +141,12 @@ def test_an_existing_output_is_refused_before_any_work(net: nn.Module, tmp_path:
         ({"to": "jax"}, errors.UsageError, "unknown to 'jax'"),
         ({"to": "tf", "engine": "magic"}, errors.UsageError, "unknown engine"),
         ({"to": "torch", "engine": "onnx2tf"}, errors.UsageError, "onnx2tf cannot write torch"),
+        (
+            {"to": "tf", "engine": "onnx2tf", "layout": "nchw"},
+            errors.UsageError,
+            "chooses the layout itself",
+        ),
+        ({"to": "tf", "engine": "onnx2tf", "inputs": SPECS}, errors.UsageError, "needs output="),
         ({"to": "tf", "layout": "cnhw"}, errors.UsageError, "unknown layout"),
         ({"to": "tf"}, errors.UsageError, "does not say what its inputs look like"),
         ({"to": "tf", "inputs": ("x:float32[1,3,8,8]",)}, errors.InputSpecError, "no input called"),
