@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy as np
+    import onnx_ir as ir
 
     from converter.formats import Source
 
@@ -43,7 +44,7 @@ class Engine:
             EquiportError: the model cannot be read, or the runtime is missing.
         """
         start = time.perf_counter()
-        source = load()
+        self.source = source = load()
         name = runtimes.choose(source.framework, source.kind, wanted)
         with _quiet():
             self.runner = runtimes.load(name).open(source, device, source.signature)
@@ -89,6 +90,22 @@ class Engine:
                 self.runner.call(self.prepared)
                 seconds.append(time.perf_counter() - start)
         return seconds
+
+    def graph(self, signature: Signature | None) -> ir.Model:
+        """Return the model as an ONNX graph.
+
+        Args:
+            signature: the inputs, for a model that does not say itself what they look like.
+
+        Raises:
+            EquiportError: the model cannot be traced.
+        """
+        from converter.pipeline import Options, trace
+
+        if self.source.signature is not None:
+            signature = None
+        with _quiet():
+            return trace(self.source, signature, {}, Options(to="onnx"))
 
     def close(self) -> None:
         """Put back what was changed on a live model."""

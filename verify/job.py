@@ -6,11 +6,16 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from converter.errors import ConversionError, MissingFrameworkError, UsageError
+from converter.errors import (
+    ConversionError,
+    EquiportError,
+    MissingFrameworkError,
+    UsageError,
+)
 from converter.signature import Signature
 from verify import compare as comparing
 from verify import inputs as making
@@ -18,6 +23,9 @@ from verify import matching
 from verify.arguments import Options, OwnData
 from verify.report.result import OutputComparison, Report, Run, Side, Stage
 from verify.sides import Failure, LiveSide, WorkerSide
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 AnySide = LiveSide | WorkerSide
 
@@ -32,6 +40,8 @@ class Job:
     folder: Path
     findings: list[str] = field(default_factory=list)
     reference: Any = None
+    signature: Signature | None = None
+    graphs: dict[str, ir.Model | None] = field(default_factory=dict)
 
     def run(self, declared: Signature | None, own_data: OwnData | None, wanted: Any) -> Report:
         """Load, make inputs, run, compare."""
@@ -51,6 +61,7 @@ class Job:
             _refuse_unused(wanted, report)
         views = [_view(label, d) for label, d in zip("ab", known, strict=True)]
         signature, cases = self._plan(declared, own_data, views)
+        self.signature = signature
         feeds = [
             matching.feed(signature, views[0], {}, self.findings),
             matching.feed(signature, views[1], self.options.rename, self.findings),
@@ -63,6 +74,24 @@ class Job:
             self._latency(report, cases, signature, feeds)
         self._memory(report)
         return report
+
+    def graph(self, label: str) -> ir.Model | None:
+        """Return a side as an ONNX graph, traced once; ``None`` with a finding where it cannot be.
+
+        The graph of a is the one that the caller gave, where it gave one.
+        """
+        if label == "a" and self.options.graph is not None:
+            return self.options.graph
+        if label not in self.graphs:
+            side = self.a if label == "a" else self.b
+            self.options.progress(f"tracing {side.name}")
+            try:
+                self.graphs[label] = side.graph(self.signature)
+            except (Failure, EquiportError) as error:
+                self.graphs[label] = None
+                reason = str(error).splitlines()[0]
+                self.findings.append(f"{label} could not be traced to ONNX: {reason}")
+        return self.graphs[label]
 
     def _load(self) -> tuple[list[tuple[str, Failure]], list[dict[str, Any]]]:
         """Load both sides, at the same time where they are workers."""

@@ -21,6 +21,9 @@ from verify.report.result import Stage
 
 if TYPE_CHECKING:
     import numpy as np
+    import onnx_ir as ir
+
+    from converter.signature import Signature
 
 MEMORY_EXIT = 77
 """Exit status by which a worker says that it ran out of memory (`verify.worker`)."""
@@ -84,6 +87,17 @@ class LiveSide:
             raise Failure(stage, first_line(error), self.engine.calling) from error
         finally:
             self.peak_bytes = peak_bytes()
+
+    def graph(self, signature: Signature | None) -> ir.Model:
+        """Return the model as an ONNX graph; see `verify.engine.Engine.graph`."""
+        from verify.engine import first_line
+
+        try:
+            return self.engine.graph(signature)
+        except EquiportError:
+            raise
+        except Exception as error:
+            raise Failure(Stage.TRACE, first_line(error)) from error
 
     def time(self, count: int) -> list[float]:
         """Repeat the last run and return the seconds of each."""
@@ -192,6 +206,16 @@ class WorkerSide:
 
         facts = self._receive(Stage.RUN)
         return {name: read(told) for name, told in facts.pop("outputs").items()}, facts
+
+    def graph(self, signature: Signature | None) -> ir.Model:
+        """Return the model as an ONNX graph, its weights mapped from a file."""
+        import onnx_ir as ir
+
+        path = self.folder / f"{self.label}.onnx"
+        told = signature.to_json() if signature is not None else None
+        self._send({"command": "graph", "signature": told, "path": str(path)})
+        self._receive(Stage.TRACE)
+        return ir.load(path)
 
     def time(self, count: int) -> list[float]:
         """Repeat the last run and return the seconds of each."""

@@ -1,7 +1,7 @@
 """A process that holds one side: JSON lines come in, JSON lines go out, tensors lie in files.
 
 Runs as ``python -m verify.worker``, in any interpreter that has NumPy and the side's framework.
-Commands: ``load``, ``run``, ``time``, ``close``; see `Server`.
+Commands: ``load``, ``run``, ``graph``, ``time``, ``close``; see `Server`.
 """
 
 from __future__ import annotations
@@ -46,6 +46,18 @@ class Server:
             for index, (name, array) in enumerate(outputs.items())
         }
         return {**facts, "outputs": told}
+
+    def graph(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Trace with ``signature``, plain data or null; the ONNX file goes to ``path``."""
+        import onnx_ir as ir
+
+        from converter.signature import Signature
+
+        told = message["signature"]
+        model = self.engine.graph(Signature.from_json(told) if told is not None else None)
+        path = Path(message["path"])
+        ir.save(model, path, external_data=path.name + ".data")
+        return {}
 
     def time(self, message: dict[str, Any]) -> dict[str, Any]:
         """Repeat the last run ``count`` times."""

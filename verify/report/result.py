@@ -8,6 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from verify.report.location import Depth, Location
+from verify.report.proof import WeightProof
+from verify.report.training import TrainingParity
+
 
 class Stage(StrEnum):
     """How far a run came.
@@ -19,6 +23,8 @@ class Stage(StrEnum):
     OK = "ok"
     REFUSED = "refused"
     LOAD = "load"
+    TRACE = "trace"
+    REBUILD = "rebuild"
     RUN = "run"
     MISMATCH = "mismatch"
     TIMEOUT = "timeout"
@@ -50,6 +56,13 @@ class OutputComparison:
         passed: the verdict.
         reason: why it failed; empty where it passed.
         noise: the source's own error relative to its largest value, where it was measured.
+        rms: root mean square of the difference.
+        rms_limit: largest ``rms`` that passes; ``None``: it is not judged.
+        noise_rms: root mean square of the source's own error, in units of the output, where it was
+            measured.
+        ties: elements that differ where the reference's own margin is inside the noise, and pass.
+        histogram: number of elements whose difference relative to the largest value of a is zero,
+            below 1e-12, then by decades up to 10, and above (`HISTOGRAM_EDGES`).
     """
 
     name: str
@@ -67,6 +80,15 @@ class OutputComparison:
     passed: bool = True
     reason: str = ""
     noise: float | None = None
+    rms: float = 0.0
+    rms_limit: float | None = None
+    noise_rms: float | None = None
+    ties: int = 0
+    histogram: tuple[int, ...] = ()
+
+
+HISTOGRAM_EDGES = tuple(10.0**exponent for exponent in range(-12, 2))
+"""Upper edges of the bins of `OutputComparison.histogram` after the first, which counts zeros."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +192,10 @@ class Report:
         runs: every set of inputs, in order.
         findings: what the user should know beside the verdict.
         latency: timing, where it was asked for.
+        weights: the weight proof, where it could be made.
+        depth: node by node, with ``deep`` and after a mismatch.
+        location: where a mismatch comes from.
+        training: training parity, where it was asked for.
     """
 
     a: Side
@@ -177,13 +203,18 @@ class Report:
     runs: list[Run] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     latency: Latency | None = None
+    weights: WeightProof | None = None
+    depth: Depth | None = None
+    location: Location | None = None
+    training: TrainingParity | None = None
 
     @property
     def passed(self) -> bool:
-        """At least one run was compared, none failed, and the latency is within its gate."""
+        """At least one run was compared, and nothing that was looked at failed."""
         compared = any(run.stage is Stage.OK for run in self.runs)
         failed = any(run.stage.failed for run in self.runs)
-        return compared and not failed and (self.latency is None or self.latency.passed)
+        parts = (self.latency, self.weights, self.depth, self.training)
+        return compared and not failed and all(part is None or part.passed for part in parts)
 
     @property
     def outputs(self) -> dict[str, OutputComparison]:
@@ -211,6 +242,30 @@ class Report:
             latency = self.latency
             lines.append(f"latency: b takes {latency.ratio:.3g} times as long as a, "
                          f"{latency.max_slowdown:g} is allowed")  # fmt: skip
+        return lines + self._failed_parts()
+
+    def _failed_parts(self) -> list[str]:
+        """What failed beside the runs, one line each."""
+        lines = []
+        if self.weights is not None:
+            failed = [item for item in self.weights.weights if item.match.failed]
+            lines += [f"weight {w.name}: {w.match.value}: {w.reason}" for w in failed]
+        if self.depth is not None:
+            for node in self.depth.origins:
+                where = ", ".join(filter(None, (node.module_path, node.source_line)))
+                where = f", {where}" if where else ""
+                lines.append(
+                    f"node {node.node} ({node.op}{where}): "
+                    f"error {node.error:.3g} begins here, {node.limit:.3g} is its limit"
+                )
+        if self.training is not None and not self.training.passed:
+            items = [item for item in self.training.gradients if not item.passed]
+            lines += [f"gradient of {item.name}: {item.reason}" for item in items]
+            curves = [curve for curve in self.training.curves if not curve.passed]
+            lines += [f"training with {c.optimizer} in {c.dtype}: the losses part" for c in curves]
+            lines += [f"{name} is trained by one side alone" for name in self.training.unmatched]
+            if not self.training.gradients:
+                lines.append(f"training was not compared: {self.training.note}")
         return lines
 
     def __str__(self) -> str:
