@@ -155,6 +155,7 @@ class Invocation:
             report.to_junit(folder / "junit.xml")
             report.to_markdown(folder / "report.md")
             report.to_html(folder / "report.html")
+            report.to_sarif(folder / "report.sarif")
         except OSError as error:
             raise OutputError(
                 f"the report cannot be written to {folder}: {error.strerror}"

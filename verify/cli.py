@@ -98,17 +98,24 @@ def verify(
     markdown: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write Markdown; - is stdout.")
     ] = None,
+    sarif: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write SARIF 2.1.0; - is stdout.")
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Append Markdown to $GITHUB_STEP_SUMMARY.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No table, no progress.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line per run.")] = False,
 ) -> None:
     from verify.command import Invocation
 
-    files = {"json": json, "junit": junit, "html": html, "markdown": markdown}
+    files = {"json": json, "junit": junit, "html": html, "markdown": markdown, "sarif": sarif}
     invocation = Invocation(
         {kind: path for kind, path in files.items() if path is not None},
         quiet=quiet,
         verbose=verbose,
         fail_on=fail_on.value,
+        summary=summary,
     )
     invocation.run(
         a,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,16 +22,18 @@ class Invocation:
 
     Attributes:
         files: path of each report that is asked for, by kind: ``json``, ``junit``, ``html``,
-            ``markdown``; ``-`` is standard output.
+            ``markdown``, ``sarif``; ``-`` is standard output.
         quiet: no table and no progress.
         verbose: one line per run, too.
         fail_on: ``failure``, ``finding`` or ``never``.
+        summary: append Markdown to the file that GitHub names in ``GITHUB_STEP_SUMMARY``.
     """
 
     files: Mapping[str, str]
     quiet: bool = False
     verbose: bool = False
     fail_on: str = "failure"
+    summary: bool = False
 
     def run(self, a: str, b: str, rename_texts: list[str], **options: Any) -> None:
         """Compare, report, exit with the right code."""
@@ -60,6 +63,10 @@ class Invocation:
             text = getattr(report, f"to_{kind}")(None if path == STDOUT else path)
             if path == STDOUT:
                 sys.stdout.write(text)
+        if self.summary:
+            from verify.report.markdown import append
+
+            append(report, job_summary())
         sys.stdout.flush()
         if self.fail_on == "never":
             return 0
@@ -81,6 +88,8 @@ class Invocation:
         for path in self.files.values():
             if path != STDOUT:
                 check_writable(path)
+        if self.summary:
+            check_writable(job_summary())
 
     def _print(self, report: Any) -> None:
         """Print the table: to standard error where a machine reads standard output."""
@@ -98,6 +107,21 @@ class Invocation:
         from verify.progress import Progress
 
         return Progress(sys.stderr, self.quiet)
+
+
+def job_summary() -> str:
+    """Return the file that a GitHub job shows as its summary.
+
+    Raises:
+        UsageError: this is no such job.
+    """
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        raise UsageError(
+            "--summary needs GITHUB_STEP_SUMMARY, which is not set",
+            hint="It is set in GitHub's jobs; elsewhere use --markdown FILE.",
+        )
+    return path
 
 
 def _renaming(text: str) -> tuple[str, str]:

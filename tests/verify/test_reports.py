@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from converter.errors import MissingFrameworkError, OutputError
+from converter.errors import MissingFrameworkError, OutputError, UsageError
+from tests.verify import fabricated
+from verify.command import job_summary
+from verify.report import markdown
 from verify.report.result import Latency, OutputComparison, Report, Run, Side, Stage, Timing
 
 NAN = math.nan
@@ -49,7 +53,7 @@ FAILED = {
 
 
 @pytest.mark.parametrize("case", FAILED)
-@pytest.mark.parametrize("form", ["json", "junit", "html", "markdown", "text"])
+@pytest.mark.parametrize("form", ["json", "junit", "html", "markdown", "sarif", "text"])
 def test_every_form_says_what_failed(case: str, form: str) -> None:
     result, words = FAILED[case]
     assert not result.passed
@@ -57,6 +61,9 @@ def test_every_form_says_what_failed(case: str, form: str) -> None:
     assert words in " ".join(text.split())
     sound = str(report()) if form == "text" else getattr(report(), f"to_{form}")()
     assert words not in sound
+    if form == "sarif":
+        sound = sound.replace('"passed": true', "passed")
+        assert '"passed": false' in text
     assert "assed" in sound or "PASSED" in sound or 'failures="0"' in sound
 
 
@@ -121,14 +128,45 @@ def test_the_worst_run_of_an_output_is_shown() -> None:
 
 
 def test_files_are_whole_or_not_there(tmp_path: Path) -> None:
-    for form in ("json", "junit", "html", "markdown"):
+    for form in ("json", "junit", "html", "markdown", "sarif"):
         path = tmp_path / "deep" / form
         text = getattr(report(), f"to_{form}")(path)
         assert path.read_text(encoding="utf-8") == text
-    assert len(list((tmp_path / "deep").iterdir())) == 4
+    assert len(list((tmp_path / "deep").iterdir())) == 5
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         report().to_json(tmp_path / "file" / "x.json")
     with pytest.raises(OutputError):
         report().to_json(tmp_path / "deep")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["deep", "file"]
+
+
+def test_a_jobs_summary_holds_what_several_steps_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("# Tests\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    for result in (report(), report(CRASH)):
+        markdown.append(result, job_summary())
+    text = summary.read_text(encoding="utf-8")
+    assert text.startswith("# Tests\n")
+    assert "passed" in text.partition("### ")[2]
+    assert "SIGSEGV" in text
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY")
+    with pytest.raises(UsageError, match="GITHUB_STEP_SUMMARY"):
+        job_summary()
+    with pytest.raises(OutputError):
+        markdown.append(report(), tmp_path)
+
+
+def test_junit_has_a_case_for_each_part() -> None:
+    suites = ElementTree.fromstring(fabricated.everything().to_junit())
+    failures = {case.get("name"): case.find("failure") for case in suites.iter("testcase")}
+    for name, words in {"latency": "2.1 times", "weight": "head.bias", "node": "node_gelu",
+                        "training": "head.bias"}.items():  # fmt: skip
+        assert words in failures[name].get("message")
+    sound = replace(fabricated.everything(), latency=None, training=fabricated.training(True))
+    cases = {case.get("name"): case for case in ElementTree.fromstring(sound.to_junit()).iter()}
+    assert cases["training"].find("failure") is None
+    assert "latency" not in cases

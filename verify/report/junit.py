@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from verify.report.failures import Kind, failed
 from verify.report.files import write_text
 from verify.report.numbers import number
 from verify.report.result import OutputComparison, Report, Run, Stage
@@ -21,14 +22,7 @@ def to_xml(report: Report) -> str:
             _output(suite, report, run, item)
         if not run.outputs:
             _run(suite, report, run)
-    if report.latency is not None:
-        case = _case(suite, report, "latency", report.latency.b.median)
-        if not report.latency.passed:
-            _failure(case, report.failures[-1], "latency")
-    if not report.runs:
-        _failure(_case(suite, report, "comparison"), "nothing was compared", "load")
-    elif not report.passed and not suite.findall("testcase/failure"):
-        _failure(_case(suite, report, "comparison"), report.failures[-1], "mismatch")
+    _parts(suite, report)
     _count(suite)
     suites = ET.Element("testsuites", {**suite.attrib, "name": "equiport"})
     suites.append(suite)
@@ -72,6 +66,25 @@ def _run(suite: ET.Element, report: Report, run: Run) -> None:
         ET.SubElement(case, "skipped", message=_clean(f"both refuse the inputs: {run.reason}"))
     elif run.stage.failed:
         _failure(case, f"{run.side or 'both'}: {run.reason}", run.stage.value)
+
+
+def _parts(suite: ET.Element, report: Report) -> None:
+    """Add a case for each thing that was looked at beside the runs."""
+    seconds = report.latency.b.median if report.latency is not None else 0.0
+    looked_at = {
+        Kind.LATENCY: report.latency, Kind.WEIGHT: report.weights, Kind.NODE: report.depth,
+        Kind.TRAINING: report.training,
+    }  # fmt: skip
+    found = failed(report)
+    for kind, part in looked_at.items():
+        if part is not None:
+            case = _case(suite, report, kind, seconds if kind is Kind.LATENCY else 0.0)
+            lines = [item.text for item in found if item.kind is kind]
+            if lines:
+                _failure(case, lines[0], kind, "\n".join(lines[1:]))
+    for item in found:
+        if item.kind is Kind.COMPARISON:
+            _failure(_case(suite, report, item.kind), item.text, "load")
 
 
 def _failure(case: ET.Element, message: str, kind: str, detail: str = "") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from converter.errors import OutputError
 from verify.report.files import write_text
 from verify.report.numbers import cosine, decibel, number, seconds, size
 from verify.report.result import Report
@@ -49,6 +50,19 @@ def write(report: Report, path: str | Path | None) -> str:
     if path is not None:
         write_text(text, path)
     return text
+
+
+def append(report: Report, path: str | Path) -> None:
+    """Add the Markdown to the end of a file: a job's summary holds what several steps say.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"\n{to_markdown(report)}")
+    except OSError as error:
+        raise OutputError(f"the summary {path} cannot be written: {error.strerror}") from error
 
 
 def _cell(text: str) -> str:

@@ -23,8 +23,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if is_dataclass(value) and not isinstance(value, type):
-        data = {field.name: plain(getattr(value, field.name)) for field in published(value)}
-        return data | ({"passed": value.passed} if has_verdict(type(value)) else {})
+        names = [field.name for field in published(value)]
+        names += ["passed"] if has_verdict(type(value)) else []
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

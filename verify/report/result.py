@@ -228,45 +228,10 @@ class Report:
 
     @property
     def failures(self) -> list[str]:
-        """What failed, one line each."""
-        lines = []
-        for run in self.runs:
-            failed = [item for item in run.outputs.values() if not item.passed]
-            lines += [f"{run.title}: {item.name}: {item.reason}" for item in failed]
-            if run.stage.failed and not failed:
-                where = f" in {run.side}" if run.side else ""
-                lines.append(f"{run.title}: {run.stage.value}{where}: {run.reason}")
-        if not self.runs or not any(run.stage.failed or run.stage is Stage.OK for run in self.runs):
-            lines.append("nothing was compared: no inputs that both sides take")
-        if self.latency is not None and not self.latency.passed:
-            latency = self.latency
-            lines.append(f"latency: b takes {latency.ratio:.3g} times as long as a, "
-                         f"{latency.max_slowdown:g} is allowed")  # fmt: skip
-        return lines + self._failed_parts()
+        """What failed, one line each; `verify.report.failures` has more of each."""
+        from verify.report.failures import failed
 
-    def _failed_parts(self) -> list[str]:
-        """What failed beside the runs, one line each."""
-        lines = []
-        if self.weights is not None:
-            failed = [item for item in self.weights.weights if item.match.failed]
-            lines += [f"weight {w.name}: {w.match.value}: {w.reason}" for w in failed]
-        if self.depth is not None:
-            for node in self.depth.origins:
-                where = ", ".join(filter(None, (node.module_path, node.source_line)))
-                where = f", {where}" if where else ""
-                lines.append(
-                    f"node {node.node} ({node.op}{where}): "
-                    f"error {node.error:.3g} begins here, {node.limit:.3g} is its limit"
-                )
-        if self.training is not None and not self.training.passed:
-            items = [item for item in self.training.gradients if not item.passed]
-            lines += [f"gradient of {item.name}: {item.reason}" for item in items]
-            curves = [curve for curve in self.training.curves if not curve.passed]
-            lines += [f"training with {c.optimizer} in {c.dtype}: the losses part" for c in curves]
-            lines += [f"{name} is trained by one side alone" for name in self.training.unmatched]
-            if not self.training.gradients:
-                lines.append(f"training was not compared: {self.training.note}")
-        return lines
+        return [item.text for item in failed(self)]
 
     def __str__(self) -> str:
         from verify.report.terminal import render
@@ -300,6 +265,12 @@ class Report:
         from verify.report import html
 
         return html.write(self, path)
+
+    def to_sarif(self, path: str | Path | None = None) -> str:
+        """Return SARIF 2.1.0 text, and write it to ``path`` if there is one."""
+        from verify.report import sarif
+
+        return sarif.write(self, path)
 
     def to_markdown(self, path: str | Path | None = None) -> str:
         """Return Markdown (for a job's summary), and write it to ``path`` if there is one."""
