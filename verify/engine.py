@@ -54,7 +54,7 @@ class Engine:
             "kind": source.kind,
             "runtime": name,
             "device": device,
-            "versions": runtimes.versions(source.framework),
+            "versions": runtimes.versions(name),
             "signature": signature.to_json() if signature is not None else None,
             "recorded": source.record is not None,
             "input_names": list(self.runner.input_names),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import re
 import tempfile
 import zipfile
@@ -37,7 +38,7 @@ def load(path: Path, *, trust: bool, factory: str | None) -> Source:
     Raises:
         UnreadableModelError: the file is damaged.
     """
-    interpreter_class = find_interpreter()
+    interpreter_class, _ = find_interpreter(path)
     with reading(path, "a LiteRT model"):
         interpreter = interpreter_class(model_path=str(path))
         record = embedded_record(path)
@@ -45,12 +46,30 @@ def load(path: Path, *, trust: bool, factory: str | None) -> Source:
     return Source(FRAMEWORK, NAME, interpreter, path, signature, record)
 
 
-def find_interpreter() -> Any:
-    """Return LiteRT's interpreter: from its own package, or the one in TensorFlow."""
-    try:
-        return framework("ai_edge_litert.interpreter", "a LiteRT model").Interpreter
-    except MissingFrameworkError:
-        return framework("tensorflow", "a LiteRT model").lite.Interpreter
+def find_interpreter(path: Path) -> tuple[Any, Any]:
+    """Return LiteRT's ``Interpreter`` and ``OpResolverType``.
+
+    From LiteRT's own package; from TensorFlow where that is missing, or where the file takes
+    operators from TensorFlow, which only the interpreter in TensorFlow has.
+
+    Raises:
+        MissingFrameworkError: neither is installed.
+    """
+    if not takes_from_tensorflow(path):
+        try:
+            module = framework("ai_edge_litert.interpreter", "a LiteRT model")
+        except MissingFrameworkError:
+            pass
+        else:
+            return module.Interpreter, module.OpResolverType
+    lite = framework("tensorflow", "a LiteRT model").lite
+    return lite.Interpreter, lite.experimental.OpResolverType
+
+
+def takes_from_tensorflow(path: Path) -> bool:
+    """Tell whether a file has Select TF ops: custom operators called ``Flex...``."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return re.search(rb"Flex[A-Z]\w{2,60}\0", content) is not None
 
 
 def embedded_record(path: Path) -> Record | None:

@@ -64,9 +64,9 @@ def keras_net(weight: np.ndarray, bias: np.ndarray) -> Any:
 def build(runtime: str, folder: Path, change: float) -> Any:
     """Return a model, live or as a file, that the runtime runs."""
     weight, bias = weights(change)
-    if runtime in ("onnxruntime", "onnx_reference"):
+    if runtime.startswith("onnx"):
         return saved(classifier(weight_change=change), folder / f"{runtime}{change}.onnx")
-    if runtime == "torch":
+    if runtime in ("torch", "torch_compile"):
         return Net(weight, bias)
     if runtime == "exported_program":
         batch = torch.export.Dim("batch")
@@ -77,14 +77,14 @@ def build(runtime: str, folder: Path, change: float) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             return torch.jit.script(Net(weight, bias))
-    if runtime == "tensorflow":
-        return Module(weight, bias).__call__ if change == 0 else Module(weight, bias)
+    if runtime in ("tensorflow", "tensorflow_eager"):
+        return Module(weight, bias)
     if runtime == "keras":
         return keras_net(weight, bias)
     path = folder / f"{runtime}{change}"
     module = Module(weight, bias)
     tf.saved_model.save(module, str(path))
-    if runtime == "saved_model":
+    if runtime in ("saved_model", "tensorflow_xla"):
         return path
     flat = path.with_suffix(".tflite")
     flat.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(path)).convert())
@@ -94,8 +94,7 @@ def build(runtime: str, folder: Path, change: float) -> Any:
 @pytest.mark.parametrize("runtime", KINDS)
 def test_every_runtime_agrees_and_notices_a_fault(runtime: str, tmp_path: Path) -> None:
     source = Net(*weights())
-    # A tf.function holds its module by a weak reference only.
-    target = build(runtime, tmp_path, 0.0) if runtime != "tensorflow" else Module(*weights())
+    target = build(runtime, tmp_path, 0.0)
     options = {"inputs": INPUT, "seeds": 1, "runtime": f"b={runtime}"}
     report = verify(source, target, **options)
     assert report.passed, report.failures

@@ -23,6 +23,8 @@ from converter.signature import Signature
 if TYPE_CHECKING:
     import numpy as np
 
+    from converter.formats import Source
+
 
 class Runner(Protocol):
     """A model that is ready to run.
@@ -63,39 +65,42 @@ class Kind:
             that has a kind is that kind's default.
         needs: packages that must be installed, any one of them.
         extra: the extra of the distribution that brings them.
+        gpu: whether it can run on a GPU.
     """
 
     framework: str
     kinds: frozenset[str]
     needs: tuple[str, ...]
     extra: str
+    gpu: bool = True
 
+
+_PROGRAMS = frozenset({"exported_program", "torch_artifact"})
+_MODULES = frozenset({"module", "torch_pickle", "state_dict", "safetensors"})
+_ONNX = frozenset({"onnx_file", "onnx_model"})
+_KERAS = frozenset({"keras_model", "keras_archive", "keras_h5"})
+_TF_LIVE = frozenset({"tf_module", "tf_function"})
+_SAVED_MODEL = frozenset({"saved_model"})
+_LITERT = frozenset({"tflite"})
+_LITERT_NEEDS = ("ai_edge_litert", "tensorflow")
 
 KINDS: dict[str, Kind] = {
-    "exported_program": Kind(
-        "torch", frozenset({"exported_program", "torch_artifact"}), ("torch",), "torch"
-    ),
+    "exported_program": Kind("torch", _PROGRAMS, ("torch",), "torch"),
     "torchscript": Kind("torch", frozenset({"torchscript"}), ("torch",), "torch"),
-    "torch": Kind(
-        "torch",
-        frozenset({"module", "torch_pickle", "state_dict", "safetensors"}),
-        ("torch",),
-        "torch",
-    ),
-    "onnxruntime": Kind("onnx", frozenset({"onnx_file", "onnx_model"}), ("onnxruntime",), "torch"),
-    "onnx_reference": Kind("onnx", frozenset({"onnx_file", "onnx_model"}), ("onnx",), "torch"),
-    "litert": Kind(
-        "tensorflow", frozenset({"tflite"}), ("ai_edge_litert", "tensorflow"), "tensorflow"
-    ),
-    "keras": Kind(
-        "tensorflow",
-        frozenset({"keras_model", "keras_archive", "keras_h5"}),
-        ("keras",),
-        "tensorflow",
-    ),
-    "saved_model": Kind("tensorflow", frozenset({"saved_model"}), ("tensorflow",), "tensorflow"),
-    "tensorflow": Kind(
-        "tensorflow", frozenset({"tf_module", "tf_function"}), ("tensorflow",), "tensorflow"
+    "torch": Kind("torch", _MODULES, ("torch",), "torch"),
+    "torch_compile": Kind("torch", _MODULES | _PROGRAMS, ("torch",), "torch"),
+    "onnxruntime": Kind("onnx", _ONNX, ("onnxruntime",), "torch"),
+    "onnxruntime_unoptimised": Kind("onnx", _ONNX, ("onnxruntime",), "torch"),
+    "onnx_reference": Kind("onnx", _ONNX, ("onnx",), "torch", gpu=False),
+    "litert": Kind("tensorflow", _LITERT, _LITERT_NEEDS, "tensorflow", gpu=False),
+    "litert_no_xnnpack": Kind("tensorflow", _LITERT, _LITERT_NEEDS, "tensorflow", gpu=False),
+    "litert_reference": Kind("tensorflow", _LITERT, _LITERT_NEEDS, "tensorflow", gpu=False),
+    "keras": Kind("tensorflow", _KERAS, ("keras",), "tensorflow"),
+    "saved_model": Kind("tensorflow", _SAVED_MODEL, ("tensorflow",), "tensorflow"),
+    "tensorflow": Kind("tensorflow", _TF_LIVE, ("tensorflow",), "tensorflow"),
+    "tensorflow_eager": Kind("tensorflow", _TF_LIVE | _KERAS, ("tensorflow",), "tensorflow"),
+    "tensorflow_xla": Kind(
+        "tensorflow", _TF_LIVE | _KERAS | _SAVED_MODEL, ("tensorflow",), "tensorflow"
     ),
 }
 
@@ -104,6 +109,7 @@ _DISTRIBUTIONS = {
     "onnx": ("onnxruntime", "onnx"),
     "tensorflow": ("tensorflow", "tensorflow-cpu", "keras"),
 }
+_LITERT_DISTRIBUTIONS = ("ai-edge-litert", "tensorflow", "tensorflow-cpu")
 
 
 def check_names(names: list[str]) -> None:
@@ -141,6 +147,15 @@ def choose(framework: str, kind: str, wanted: list[str]) -> str:
     )
 
 
+def default(source: Source) -> ModuleType:
+    """Import the runtime that a source runs in where nothing else is asked for.
+
+    Raises:
+        MissingFrameworkError, UsageError: see `choose`.
+    """
+    return load(choose(source.framework, source.kind, []))
+
+
 def installed(name: str) -> bool:
     """Tell whether a runtime's packages are there, without importing them."""
     return any(find_spec(package) is not None for package in KINDS[name].needs)
@@ -164,10 +179,13 @@ def load(name: str) -> ModuleType:
         ) from error
 
 
-def versions(framework: str) -> dict[str, str]:
-    """Return the versions of a framework's packages, those that are installed."""
+def versions(runtime: str) -> dict[str, str]:
+    """Return the versions of the packages that a runtime is made of, those that are installed."""
+    names = _DISTRIBUTIONS[KINDS[runtime].framework]
+    if _LITERT & KINDS[runtime].kinds:
+        names = _LITERT_DISTRIBUTIONS
     found = {}
-    for name in _DISTRIBUTIONS.get(framework, ()):
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from verify.binding import bind, input_names, parameters_of
@@ -42,6 +43,9 @@ class KerasRunner(TensorFlowRunner):
             return bind(values, self.parameters)
         ordered = list(values.values())
         return (ordered[0] if len(ordered) == 1 else ordered,), {}
+
+    def transform(self, change: Callable[[Any], Any]) -> None:
+        self.graph = change(self._call_model)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         return self.graph(args, kwargs)

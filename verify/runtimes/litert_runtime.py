@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import UsageError
+from converter.formats.tflite import find_interpreter
 from converter.signature import Signature
 from verify.arrays import as_array, dtype_name
 
@@ -12,19 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from converter.formats import Source
-
-
-def _interpreter_class() -> Any:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ModuleNotFoundError:
-        import warnings
-
-        import tensorflow as tf
-
-        warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
-        return tf.lite.Interpreter
-    return Interpreter
 
 
 class LiteRTRunner:
@@ -78,16 +66,28 @@ def _texts(array: np.ndarray) -> np.ndarray:
 
 
 def open(source: Source, device: str, signature: Signature | None) -> LiteRTRunner:
+    """Make an interpreter of a file, with the XNNPACK delegate where LiteRT uses it.
+
+    Raises:
+        UsageError: another device than the CPU is asked for.
+    """
+    return interpret(source, device, "AUTO")
+
+
+def interpret(source: Source, device: str, kernels: str) -> LiteRTRunner:
     """Make an interpreter of a file.
+
+    Args:
+        kernels: name in LiteRT's ``OpResolverType``: which kernels it takes.
 
     Raises:
         UsageError: another device than the CPU is asked for.
     """
     if device != "cpu":
         raise UsageError("LiteRT runs on the CPU only here", hint="Use --device cpu.")
-    kind = _interpreter_class()
-    if source.path is not None:
-        return LiteRTRunner(kind(model_path=str(source.path)), source.signature)
-    content = source.model
-    interpreter = kind(model_content=content) if isinstance(content, bytes) else content
-    return LiteRTRunner(interpreter, source.signature)
+    assert source.path is not None
+    interpreter, types = find_interpreter(source.path)
+    made = interpreter(
+        model_path=str(source.path), experimental_op_resolver_type=getattr(types, kernels)
+    )
+    return LiteRTRunner(made, source.signature)

@@ -89,7 +89,19 @@ def _type_name(text: str) -> str:
 
 
 def open(source: Source, device: str, signature: Signature | None) -> OnnxRunner:
+    """Make a session of a file or of a live graph, with all of its optimisations.
+
+    Raises:
+        UsageError, UnreadableModelError: see `session_runner`.
+    """
+    return session_runner(source, device, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
+
+
+def session_runner(source: Source, device: str, optimisation: Any) -> OnnxRunner:
     """Make a session of a file or of a live graph.
+
+    Args:
+        optimisation: an `onnxruntime.GraphOptimizationLevel`.
 
     Raises:
         UsageError: ``device`` is not one that this ONNX Runtime has.
@@ -99,9 +111,11 @@ def open(source: Source, device: str, signature: Signature | None) -> OnnxRunner
     if device.startswith("cuda"):
         if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
             raise UsageError("this ONNX Runtime has no CUDA", hint="Use --device cpu.")
-        providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
+        settings = {"use_tf32": "0", "device_id": device.partition(":")[2] or "0"}
+        providers.insert(0, ("CUDAExecutionProvider", settings))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    options.graph_optimization_level = optimisation
     try:
         session = _session(source, options, providers)
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -54,6 +55,10 @@ class TensorFlowRunner:
             leaves = [(s.name, value) for s, (_, value) in zip(outputs, leaves, strict=True)]
             self.named_outputs = self.declared
         return {name: to_numpy(value) for name, value in leaves}
+
+    def transform(self, change: Callable[[Any], Any]) -> None:
+        """Run ``change(function)`` in place of the function itself."""
+        self.function = change(self.function)
 
     def close(self) -> None:
         """Nothing to put back."""

@@ -9,6 +9,7 @@ import torch
 from converter.errors import UsageError
 from converter.signature import Signature
 from verify.binding import bind, input_names, parameters_of
+from verify.runtimes.torch_precision import full_float32
 from verify.runtimes.torch_tensors import from_numpy, to_numpy
 from verify.structure import torch_leaves
 
@@ -40,7 +41,7 @@ class TorchRunner:
 
     def call(self, prepared: Any) -> Any:
         args, kwargs = prepared
-        with torch.no_grad():
+        with torch.no_grad(), full_float32(self.device):
             result = self.function(*args, **kwargs)
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
@@ -87,16 +88,13 @@ def open(source: Source, device: str, signature: Signature | None) -> TorchRunne
 
 
 def torch_device(name: str) -> torch.device:
-    """Return the device, ready for comparing: without TF32.
+    """Return the device.
 
     Raises:
         UsageError: there is no such device here.
     """
-    if name.startswith("cuda"):
-        if not torch.cuda.is_available():
-            raise UsageError("PyTorch sees no CUDA device", hint="Use --device cpu.")
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError("PyTorch sees no CUDA device", hint="Use --device cpu.")
     try:
         return torch.device(name)
     except RuntimeError as error:
