@@ -12,6 +12,9 @@ from converter.errors import InputSpecError
 Dim = int | str
 """A static size, or the name of a dynamic dimension."""
 
+Bound = int | float | str
+"""An end of the valid values; a word, or an expression of one, is a dynamic dimension's size."""
+
 DTYPES = frozenset(
     "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 "
     "complex64 complex128 string int4 uint4 int2 uint2 float4e2m1 float8e4m3fn float8e4m3fnuz "
@@ -34,7 +37,8 @@ class TensorSpec:
         carried_as: the wider dtype that carries this tensor in the target where the
             framework lacks ``dtype``.
         bounds: smallest and largest value that the model accepts, both included, where known
-            (an index into a table, for instance).
+            (an index into a table, for instance). A word stands for the size of a dynamic
+            dimension: the length of a sequence goes from 1 to ``seq``.
     """
 
     name: str
@@ -43,7 +47,7 @@ class TensorSpec:
     layout: str | None = None
     permutation: tuple[int, ...] | None = None
     carried_as: str | None = None
-    bounds: tuple[int, int] | None = None
+    bounds: tuple[Bound, Bound] | None = None
 
     def __str__(self) -> str:
         if self.shape is None:

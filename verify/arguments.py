@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from converter.errors import UsageError
 from converter.signature import Signature, parse_inputs
-from verify import inputs as making
 from verify import runtimes
+from verify.data import OwnData, one_case, own_data
 from verify.tolerance import Tolerance
 
 Progress = Callable[[str], None]
@@ -31,10 +30,7 @@ class Options:
     noise: dict[str, float]
     graph: Any
     progress: Progress
-
-
-OwnData = Callable[[list[str]], Mapping[str, Any]]
-"""Gives the user's arrays by name, once the names of the inputs are known."""
+    weights: bool = True
 
 
 def given_inputs(inputs: Any, data: Any) -> tuple[Signature | None, OwnData | None]:
@@ -47,16 +43,8 @@ def given_inputs(inputs: Any, data: Any) -> tuple[Signature | None, OwnData | No
     elif inputs is not None and _is_description(inputs):
         declared = parse_inputs([inputs] if isinstance(inputs, str) else list(inputs))
     elif inputs is not None:
-        data = inputs
-    if data is None:
-        return declared, None
-    if isinstance(data, str | Path):
-        arrays = making.from_file(Path(data))
-        return declared, lambda names: arrays
-    if isinstance(data, Mapping):
-        return declared, lambda names: data
-    values = list(data) if isinstance(data, list | tuple) else [data]
-    return declared, lambda names: _in_order(values, names)
+        return None, one_case(inputs)
+    return declared, None if data is None else own_data(data)
 
 
 def _is_description(inputs: Any) -> bool:
@@ -64,15 +52,6 @@ def _is_description(inputs: Any) -> bool:
         return True
     texts = isinstance(inputs, list | tuple) and len(inputs) > 0
     return texts and all(isinstance(item, str) for item in inputs)
-
-
-def _in_order(values: list[Any], names: list[str]) -> dict[str, Any]:
-    if names and len(values) > len(names):
-        raise UsageError(
-            f"{len(values)} inputs are given, the model takes {len(names)}: {', '.join(names)}"
-        )
-    names = names or [f"input_{index}" for index in range(len(values))]
-    return dict(zip(names, values, strict=False))
 
 
 def merged(signature: Signature | None, given: Signature | None) -> Signature | None:

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,8 +36,11 @@ def verify(
         ),
     ] = None,
     data: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.npz", help="Run on these arrays, one per input."),
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="Run on FILE.npz (an array per input), or what file.py:function yields.",
+        ),
     ] = None,
     tolerance: Annotated[
         str, typer.Option(metavar="auto", help="By dtype and the source's noise.")
@@ -61,6 +63,9 @@ def verify(
         float | None,
         typer.Option(metavar="RATIO", help="Fail if b takes more than RATIO times as long as a."),
     ] = None,
+    weights: Annotated[
+        bool, typer.Option("--weights/--no-weights", help="Look for every weight of a in b.")
+    ] = True,
     rename: Annotated[
         list[str] | None,
         typer.Option(metavar="A=B", help="A value's name in a and in b. Repeat for each."),
@@ -132,6 +137,7 @@ def verify(
         latency=latency,
         max_slowdown=max_slowdown,
         ignore=ignore or (),
+        weights=weights,
         factory=model,
         trust=trust,
         python_torch=python_torch,

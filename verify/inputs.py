@@ -1,22 +1,21 @@
-"""Inputs for a comparison: random ones that the model accepts, or the user's own."""
+"""Inputs for a comparison: random ones that the model accepts."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from converter.errors import InputSpecError, UsageError
 from converter.graph.bounds import bounds_of
 from converter.signature import Signature, TensorSpec
-from verify.arrays import as_array, dtype_name, numpy_dtype
-from verify.sizes import size_of, sweep
+from verify import scales
+from verify.arrays import numpy_dtype
+from verify.sizes import names_in, size_of, sweep, without_rows
 
-__all__ = ["Case", "bounds_of", "cases", "from_arrays", "from_file", "random_inputs", "unbounded"]
+__all__ = ["Case", "bounds_of", "cases", "random_inputs", "unbounded"]
 
 WORDS = ("", "a", "equiport", "Ünïcödé", "two words", "0", "a longer text, with a comma")
 """What random string tensors are made of."""
@@ -31,26 +30,31 @@ class Case:
         sizes: size of each dynamic dimension.
         seed: of the random inputs; ``None``: the user's own data.
         data: the user's own data, by input name.
+        scale: which values the random inputs take (`verify.scales`).
+        optional: the source may refuse it; then the case is left out.
     """
 
     label: str
     sizes: Mapping[str, int] = field(default_factory=dict)
     seed: int | None = None
     data: Mapping[str, np.ndarray] | None = None
+    scale: str = scales.NORMAL
+    optional: bool = False
 
     def inputs(self, signature: Signature) -> dict[str, np.ndarray]:
         """Return the arrays by input name."""
         if self.data is not None:
             return dict(self.data)
-        return random_inputs(signature, self.sizes, self.seed or 0)
+        return random_inputs(signature, self.sizes, self.seed or 0, self.scale)
 
 
 def cases(
     signature: Signature, seeds: int, sizes: Mapping[str, list[int]] | None = None
 ) -> list[Case]:
-    """Return the runs: all combinations of sizes with the first seed, then the other seeds.
+    """Return the runs: every combination of sizes and every seed, then every scale, then no rows.
 
-    The other seeds go around the combinations from the second one on, which has no size of 1.
+    Seeds and sizes change together, so that the runs stay few. The scales take the combinations
+    from the second one on, which has no size of 1.
 
     Raises:
         UsageError: less than one seed.
@@ -59,28 +63,45 @@ def cases(
     if seeds < 1:
         raise UsageError(f"{seeds} seeds leave nothing to compare", hint="Give at least 1.")
     combinations = sweep(signature, sizes)
-    result = [Case("seed 0", combination, 0) for combination in combinations]
-    for seed in range(1, seeds):
-        combination = combinations[seed % len(combinations)]
-        result.append(Case(f"seed {seed}", combination, seed))
+    result = [
+        Case(f"seed {run % seeds}", combinations[run % len(combinations)], run % seeds)
+        for run in range(max(seeds, len(combinations)))
+    ]
+    different = [sizes for sizes in combinations if min(sizes.values(), default=2) > 1]
+    different = different or combinations
+    for index, scale in enumerate(_scales(signature)):
+        sizes_now = different[index % len(different)]
+        result.append(Case(f"seed 0, {scale}", sizes_now, 0, scale=scale))
+    if (empty := without_rows(signature, different[0], sizes or {})) is not None:
+        result.append(Case("no rows", empty, 0, optional=True))
     return result
 
 
+def _scales(signature: Signature) -> tuple[str, ...]:
+    dtypes = [spec.dtype for spec in signature.inputs]
+    if any("float" in dtype or dtype.startswith("complex") for dtype in dtypes):
+        return scales.SCALES
+    if any(dtype.lstrip("u").startswith("int") or dtype == "bool" for dtype in dtypes):
+        return scales.INTEGER_SCALES
+    return ()
+
+
 def random_inputs(
-    signature: Signature, sizes: Mapping[str, int], seed: int
+    signature: Signature, sizes: Mapping[str, int], seed: int, scale: str = scales.NORMAL
 ) -> dict[str, np.ndarray]:
     """Return valid random inputs; the same arguments give the same arrays, input by input.
 
-    Floats are normal with mean 0 and deviation 1, integers lie within ``spec.bounds`` (0 and 1
-    where those are not known), booleans are fair coins.
+    Floats are normal with mean 0 and deviation 1, or what ``scale`` says (`verify.scales`), inside
+    of ``spec.bounds``; integers lie within ``spec.bounds`` (0 and 1 where those are not known),
+    booleans are fair coins.
 
     Raises:
         InputSpecError: an input's rank is not known.
     """
-    return {spec.name: _random(spec, sizes, seed) for spec in signature.inputs}
+    return {spec.name: _random(spec, sizes, seed, scale) for spec in signature.inputs}
 
 
-def _random(spec: TensorSpec, sizes: Mapping[str, int], seed: int) -> np.ndarray:
+def _random(spec: TensorSpec, sizes: Mapping[str, int], seed: int, scale: str) -> np.ndarray:
     if spec.shape is None:
         raise InputSpecError(
             f"input {spec.name!r} has no shape",
@@ -92,15 +113,30 @@ def _random(spec: TensorSpec, sizes: Mapping[str, int], seed: int) -> np.ndarray
     if spec.dtype == "string":
         return generator.choice(np.array(WORDS, dtype=object), shape)
     if spec.dtype == "bool":
-        return generator.random(shape) < 0.5
+        return scales.booleans(scale, shape, generator)
+    bounds = _limits(spec, sizes)
     if spec.dtype.startswith("complex"):
-        value = generator.standard_normal(shape) + 1j * generator.standard_normal(shape)
+        parts = [scales.real(scale, shape, generator, None) for _ in range(2)]
+        value = parts[0] + 1j * parts[1]
     elif "float" in spec.dtype:
-        value = generator.standard_normal(shape)
+        value = scales.real(scale, shape, generator, bounds)
     else:
-        low, high = spec.bounds or (0, 1)
-        value = generator.integers(low, high, shape, dtype=np.int64, endpoint=True)
+        low, high = bounds or (0, 1)
+        value = scales.integers(scale, shape, generator, (int(low), int(high)))
     return np.asarray(value).astype(numpy_dtype(spec.dtype))
+
+
+def _limits(spec: TensorSpec, sizes: Mapping[str, int]) -> tuple[float, float] | None:
+    """Return an input's bounds with the sizes of this run put in for words."""
+    if spec.bounds is None:
+        return None
+    ends = []
+    for end in spec.bounds:
+        known = not isinstance(end, str) or set(names_in(end)) <= set(sizes)
+        ends.append(size_of(end, sizes) if isinstance(end, str) and known else end)
+    low, high = ends
+    low = 0 if isinstance(low, str) else low
+    return (low, low) if isinstance(high, str) or high < low else (low, high)
 
 
 def unbounded(signature: Signature) -> list[str]:
@@ -110,55 +146,3 @@ def unbounded(signature: Signature) -> list[str]:
         for spec in signature.inputs
         if spec.bounds is None and spec.dtype.lstrip("u").startswith("int")
     ]
-
-
-def from_arrays(arrays: Mapping[str, Any]) -> tuple[Signature, dict[str, np.ndarray]]:
-    """Return the signature that given arrays or tensors have, and the arrays.
-
-    Raises:
-        UsageError: a value is no tensor.
-    """
-    data = {}
-    for name, value in arrays.items():
-        try:
-            data[name] = _to_numpy(value)
-        except (TypeError, ValueError) as error:
-            raise UsageError(
-                f"the value for input {name!r} is a {type(value).__name__}, not a tensor",
-                hint="Give tensors or arrays, in order or by name.",
-            ) from error
-    specs = (TensorSpec(name, dtype_name(array), array.shape) for name, array in data.items())
-    return Signature(tuple(specs)), data
-
-
-def _to_numpy(value: Any) -> np.ndarray:
-    if type(value).__module__.partition(".")[0] == "torch":
-        from verify.runtimes.torch_tensors import to_numpy
-
-        return to_numpy(value)
-    return as_array(value)
-
-
-def from_file(path: Path) -> dict[str, np.ndarray]:
-    """Read the user's data: an ``.npz`` with one array per input.
-
-    Raises:
-        UsageError: there is no such file, or it is no ``.npz`` of plain arrays.
-    """
-    if not path.is_file():
-        raise UsageError(f"the data file {path} does not exist")
-    hint = "Write it with numpy.savez(path, **inputs), one array per input."
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise UsageError(f"{path} holds one array without a name", hint=hint)
-            arrays = {name: archive[name] for name in archive.files}
-    except UsageError:
-        raise
-    except Exception as error:  # whatever zipfile, zlib and NumPy raise on a damaged file
-        raise UsageError(
-            f"the data file {path} cannot be read: {str(error).splitlines()[0][:200]}", hint=hint
-        ) from error
-    if not arrays:
-        raise UsageError(f"the data file {path} holds no arrays", hint=hint)
-    return {name: as_array(array) for name, array in arrays.items()}

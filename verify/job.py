@@ -20,12 +20,16 @@ from converter.signature import Signature
 from verify import compare as comparing
 from verify import inputs as making
 from verify import matching
-from verify.arguments import Options, OwnData
+from verify.arguments import Options
+from verify.data import OwnData
+from verify.plan import plan
 from verify.report.result import OutputComparison, Report, Run, Side, Stage
 from verify.sides import Failure, LiveSide, WorkerSide
 
 if TYPE_CHECKING:
     import onnx_ir as ir
+
+    from verify.proof import Proof
 
 AnySide = LiveSide | WorkerSide
 
@@ -42,6 +46,7 @@ class Job:
     reference: Any = None
     signature: Signature | None = None
     graphs: dict[str, ir.Model | None] = field(default_factory=dict)
+    proof: Proof | None = None
 
     def run(self, declared: Signature | None, own_data: OwnData | None, wanted: Any) -> Report:
         """Load, make inputs, run, compare."""
@@ -60,8 +65,13 @@ class Job:
         if wanted:
             _refuse_unused(wanted, report)
         views = [_view(label, d) for label, d in zip("ab", known, strict=True)]
-        signature, cases = self._plan(declared, own_data, views)
+        signature, cases = plan(self, declared, own_data, views)
         self.signature = signature
+        if self.options.weights:
+            from verify.proof.step import proof_of
+
+            self.proof = proof_of(self)
+            report.weights = self.proof.report
         feeds = [
             matching.feed(signature, views[0], {}, self.findings),
             matching.feed(signature, views[1], self.options.rename, self.findings),
@@ -106,32 +116,6 @@ class Job:
                 known.append({})
         return failures, known
 
-    def _plan(
-        self, declared: Signature | None, own_data: OwnData | None, views: list[matching.View]
-    ) -> tuple[Signature, list[making.Case]]:
-        """Return the reference signature and the runs."""
-        if own_data is None:
-            signature = matching.reference(declared, *views)
-            cases = making.cases(signature, self.options.seeds, self.options.sizes)
-            if unknown := making.unbounded(signature):
-                self.findings.append(
-                    f"nothing tells which integers {', '.join(map(repr, unknown))} may hold: "
-                    "0 and 1 were used"
-                )
-            return signature, cases
-        names = [spec.name for spec in declared.inputs] if declared else []
-        for view in views:
-            own = [spec.name for spec in view.signature.inputs] if view.signature else []
-            names = names or own or view.input_names
-        made, arrays = making.from_arrays(own_data(names))
-        if (declared and declared.inputs) or any(v.signature and v.signature.inputs for v in views):
-            signature = matching.reference(declared, *views)
-            matching.check_data(arrays, signature)
-        else:
-            signature = Signature(made.inputs, declared.outputs if declared else ())
-        arrays = {spec.name: arrays[spec.name] for spec in signature.inputs}
-        return signature, [making.Case("data", {}, None, arrays)]
-
     def _compare(
         self, case: making.Case, signature: Signature, feeds: list[matching.Feed],
         views: list[matching.View],
@@ -142,6 +126,8 @@ class Job:
         seconds = {label: facts["seconds"] for label, (_, facts) in results.items()}
         if failures:
             stage, side, reason = _blame(failures)
+            if case.optional and "a" in failures:
+                stage, side, reason = Stage.REFUSED, "a", failures["a"].reason
             return Run(case.label, case.seed, case.sizes, stage, side, reason, {}, seconds)
         outputs = self._outputs(inputs, results, signature, views)
         passed = bool(outputs) and all(item.passed for item in outputs.values())
@@ -188,13 +174,13 @@ class Job:
         results: dict[str, Any] = {}
         failures: dict[str, Failure] = {}
         started = []
-        for side, plan in zip((self.a, self.b), feeds, strict=True):
+        for side, feed in zip((self.a, self.b), feeds, strict=True):
             try:
                 if not side.usable:
                     raise Failure(Stage.CRASH, "not run: it crashed or hung before")
                 if isinstance(side, WorkerSide):
                     side.restart()
-                side.begin_run(plan(inputs), self.folder / "run")
+                side.begin_run(feed(inputs), self.folder / "run")
                 started.append(side)
             except Failure as failure:
                 failures[side.label] = failure
@@ -238,12 +224,14 @@ class Job:
 
     def _refusals(self, report: Report) -> None:
         """Note each reason for which both sides refuse inputs, once."""
-        refused: dict[str, list[str]] = {}
+        refused: dict[str, dict[str, list[str]]] = {}
         for run in report.runs:
             if run.stage is Stage.REFUSED:
-                refused.setdefault(run.reason, []).append(run.title)
-        for reason, titles in refused.items():
-            self.findings.append(f"not compared, both refuse it: {'; '.join(titles)}: {reason}")
+                who = "a refuses" if run.side else "both refuse"
+                refused.setdefault(f"{who} it: ", {}).setdefault(run.reason, []).append(run.title)
+        for who, reasons in refused.items():
+            for reason, titles in reasons.items():
+                self.findings.append(f"not compared, {who}{'; '.join(titles)}: {reason}")
 
     def _latency(
         self, report: Report, cases: list[making.Case], signature: Signature,

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 
 from converter.errors import InputSpecError
 from converter.signature import Dim, DimRange, Signature
 
-LEVELS = 3
-"""Each dynamic dimension is tried at this many sizes: 1, a small odd one, a larger one."""
+LEVELS = 4
+"""Each dynamic dimension is tried at this many sizes: 1, 2, a small odd one, a larger one."""
+
+MOST = 12
+"""Most combinations of sizes, however many dynamic dimensions there are."""
+
+MOST_ELEMENTS = 1 << 16
+"""A declared largest size is tried only where the inputs then hold no more elements than this."""
 
 _OPERATORS = {
     ast.Add: int.__add__,
@@ -72,10 +79,13 @@ def dynamic_names(signature: Signature) -> tuple[str, ...]:
 def sweep(
     signature: Signature, chosen: Mapping[str, list[int]] | None = None
 ) -> list[dict[str, int]]:
-    """Return the combinations of sizes to run.
+    """Return the combinations of sizes to run, at most `MOST`, none twice.
 
-    In each combination the dimensions stand at different levels, so that two of them which a
-    conversion has swapped or frozen show; over all combinations each takes every one of its sizes.
+    First those in which the dimensions stand at different levels, so that two of them which a
+    conversion has swapped or frozen show; in these each dimension takes every one of its sizes.
+    Then the corners: all at their largest, all at their smallest, one at its smallest and the
+    others at their largest, and one at the largest size that was declared for it, the others at
+    their smallest, where that is not too large to run.
 
     Args:
         chosen: sizes to use for a dimension instead of the usual ones.
@@ -92,22 +102,67 @@ def sweep(
         for index, name in enumerate(names)
     }
     count = max((len(sizes) for sizes in candidates.values()), default=1)
-    return [
+    result = [
         {
             name: sizes[(run + index) % len(sizes)]
             for index, (name, sizes) in enumerate(candidates.items())
         }
         for run in range(count)
     ]
+    for corner in _corners(signature, candidates, chosen):
+        if corner not in result and len(result) < max(MOST, count):
+            result.append(corner)
+    return result
+
+
+def _corners(
+    signature: Signature, candidates: Mapping[str, list[int]], chosen: Mapping[str, list[int]]
+) -> Iterator[dict[str, int]]:
+    low = {name: min(sizes) for name, sizes in candidates.items()}
+    high = {name: max(sizes) for name, sizes in candidates.items()}
+    yield high
+    yield low
+    for name in candidates:
+        most = signature.dims.get(name, DimRange()).maximum
+        if most is not None and name not in chosen:
+            corner = {**low, name: most}
+            if _elements(signature, corner) <= MOST_ELEMENTS:
+                yield corner
+    for name in candidates:
+        yield {**high, name: low[name]}
+
+
+def _elements(signature: Signature, sizes: Mapping[str, int]) -> int:
+    shapes = (spec.shape or () for spec in signature.inputs)
+    return sum(math.prod(size_of(dim, sizes) for dim in shape) for shape in shapes)
+
+
+def without_rows(
+    signature: Signature, combination: Mapping[str, int], chosen: Mapping[str, list[int]]
+) -> dict[str, int] | None:
+    """Return a combination with nothing in the batch, ``None`` if that is not to be tried.
+
+    The batch is the first dimension of an input. It is tried where its range begins with 0, and
+    where nobody declared a range or sizes for it.
+    """
+    for spec in signature.inputs:
+        first = spec.shape[0] if spec.shape else 0
+        if not isinstance(first, str):
+            continue
+        if first not in combination or first in chosen:
+            return None
+        free = first not in signature.dims or signature.dims[first].minimum == 0
+        return {**combination, first: 0} if free else None
+    return None
 
 
 def _levels(allowed: DimRange, index: int) -> list[int]:
     """Return sizes inside a range; dimensions get different ones where the range lets them."""
-    low, high = allowed.minimum, allowed.maximum
-    wanted = [low, low + 2 + 2 * index, max(9, 2 * low) + 3 * index]
+    low, high = max(1, allowed.minimum), allowed.maximum
+    wanted = [low, low + 1, low + 2 + 2 * index, max(9, 2 * low) + 3 * index]
     if low % 2 == 0:
-        wanted[1] += 1
+        wanted[2] += 1
     sizes = sorted({size if high is None else min(size, high) for size in wanted})
     if high is not None and len(sizes) < LEVELS:  # a narrow range
-        sizes = sorted({low, (low + high) // 2, high})
+        sizes = sorted({low, low + (high > low), (low + high) // 2, max(low, high)})
     return sizes

@@ -33,7 +33,7 @@ def verify(
     b: Any,
     *,
     inputs: Any = None,
-    data: str | Path | Mapping[str, Any] | None = None,
+    data: Any = None,
     signature: Signature | None = None,
     tolerance: str = "auto",
     rtol: float | None = None,
@@ -56,6 +56,7 @@ def verify(
     graph: ir.Model | None = None,
     noise: Mapping[str, float] | None = None,
     progress: Progress | None = None,
+    weights: bool = True,
 ) -> Report:
     """Run two models on the same inputs and compare what comes out.
 
@@ -68,13 +69,16 @@ def verify(
         inputs: arrays or tensors to run on (in order, or by name), ``--input`` texts such as
             ``"ids:int64[batch,seq<=512]"``, or a `Signature`. ``None``: random inputs that fit what
             the models say of themselves.
-        data: path of an ``.npz``, or arrays by input name, to run on.
+        data: what to run on: path of an ``.npz``, arrays by input name, a function (or its name,
+            ``"file.py:function"`` or ``"pkg.mod:function"``) that yields one such dict, or a tuple
+            in order, for each case, or what it would yield.
         signature: what random inputs are made for; also names the outputs of a model whose
             outputs have only an order.
         tolerance: ``"auto"``: by dtype, and by the source's own noise where ``graph`` tells it.
         rtol, atol: if given, ``|a - b| <= atol + rtol * |a|`` for each element instead.
-        seeds: number of random inputs, at least; every dynamic dimension is swept besides.
-        sizes: sizes to try by dynamic dimension, instead of three chosen ones.
+        seeds: number of random inputs, at least; every dynamic dimension is swept besides, and
+            values are tried at several scales (`verify.scales`).
+        sizes: sizes to try by dynamic dimension, instead of chosen ones (`verify.sizes`).
         runtime: names from `verify.runtimes.KINDS` to prefer where they can run a side;
             ``"a=..."`` and ``"b=..."`` mean that side alone.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; a live PyTorch module stays where it is.
@@ -91,6 +95,7 @@ def verify(
             given.
         noise: the source's largest relative error by output, where the caller has measured it.
         progress: called with a line when a step begins.
+        weights: look for every weight of a in b, bit by bit (`verify.proof`).
 
     Raises:
         UsageError: the arguments do not make sense together.
@@ -103,7 +108,7 @@ def verify(
         tolerance_of(tolerance, rtol, atol), seeds, dict(rename or {}), tuple(ignore),
         {name: list(values) for name, values in (sizes or {}).items()},
         latency or max_slowdown is not None, max_slowdown, dict(noise or {}), graph,
-        progress or (lambda text: None),
+        progress or (lambda text: None), weights=weights,
     )  # fmt: skip
     if max_slowdown is not None and not max_slowdown > 0:
         raise UsageError(f"max_slowdown is {max_slowdown}, it must be more than 0")

@@ -8,23 +8,42 @@ import pytest
 from converter.errors import InputSpecError, UsageError
 from converter.signature import DTYPES, DimRange, Signature, TensorSpec, parse_inputs
 from verify.arrays import dtype_name
-from verify.inputs import cases, from_file, random_inputs, unbounded
+from verify.inputs import cases, random_inputs, unbounded
+from verify.scales import SCALES
 from verify.sizes import size_of, sweep
 
 SPECS = ["ids:int64[batch,seq<=50]", "image:float32[batch,3,8<=h,w]"]
 
 
-def test_every_dimension_takes_three_sizes_and_two_differ_in_each_run() -> None:
+def test_every_dimension_takes_four_sizes_and_two_differ() -> None:
     combinations = sweep(parse_inputs(SPECS))
     for name in ("batch", "seq", "h", "w"):
-        assert len({sizes[name] for sizes in combinations}) >= 3
-    for sizes in combinations:
+        assert len({sizes[name] for sizes in combinations}) >= 4
+    for sizes in combinations[:4]:
         assert len(set(sizes.values())) > 1
-    assert {sizes["batch"] for sizes in combinations} >= {1, 3}
+    assert {sizes["batch"] for sizes in combinations} >= {1, 2, 3}
+
+
+def test_the_corners_are_among_the_sizes() -> None:
+    combinations = sweep(parse_inputs(SPECS))
+    low = {"batch": 1, "seq": 1, "h": 8, "w": 1}
+    high = {name: max(c[name] for c in combinations[:4]) for name in low}
+    assert low in combinations
+    assert high in combinations
+    assert {**low, "seq": 50} in combinations  # the largest that was declared
+    assert {**high, "batch": 1} in combinations
+    assert len(combinations) <= 12
+    assert len({tuple(c.items()) for c in combinations}) == len(combinations)
+    huge = sweep(parse_inputs(["image:float32[3,h<=100000]"]))
+    assert max(c["h"] for c in huge) < 100
+
+
+def test_many_dimensions_stay_few_runs() -> None:
+    assert len(sweep(parse_inputs([f"x:float32[{','.join('abcdefghijk')}]"]))) == 12
 
 
 @pytest.mark.parametrize(
-    ("allowed", "count"), [((1, None), 3), ((8, 512), 3), ((2, 3), 2), ((5, 5), 1), ((4, 6), 3)]
+    ("allowed", "count"), [((1, None), 4), ((8, 512), 5), ((2, 3), 2), ((5, 5), 1), ((4, 6), 3)]
 )
 def test_sizes_stay_inside_the_range(allowed, count: int) -> None:
     signature = Signature((TensorSpec("x", shape=("n",)),), (), {"n": DimRange(*allowed)})
@@ -32,6 +51,18 @@ def test_sizes_stay_inside_the_range(allowed, count: int) -> None:
     assert len(sizes) == count
     assert min(sizes) == allowed[0]
     assert allowed[1] is None or max(sizes) <= allowed[1]
+
+
+@pytest.mark.parametrize(
+    ("spec", "sizes", "tried"),
+    [
+        ("x[batch,4]", {}, True), ("x[0<=batch,4]", {}, True), ("x[batch<=8,4]", {}, False),
+        ("x[batch,4]", {"batch": [2]}, False), ("x[4,n]", {}, False),
+    ],
+)  # fmt: skip
+def test_no_rows_are_tried_where_nothing_says_otherwise(spec, sizes, tried: bool) -> None:
+    empty = [case for case in cases(parse_inputs([spec]), 2, sizes) if case.optional]
+    assert [case.sizes["batch"] for case in empty] == ([0] if tried else [])
 
 
 def test_dimensions_may_be_expressions() -> None:
@@ -50,7 +81,9 @@ def test_runs_cover_sizes_and_seeds() -> None:
     signature = parse_inputs(SPECS)
     runs = cases(signature, 4)
     assert {run.seed for run in runs} == {0, 1, 2, 3}
-    assert len(runs) == 6
+    assert len(runs) == len(sweep(signature)) + len(SCALES) + 1
+    assert len(cases(signature, 30)) == 30 + len(SCALES) + 1
+    assert len({run.label for run in runs}) == 4 + len(SCALES) + 1
     with pytest.raises(UsageError):
         cases(signature, 0)
     with pytest.raises(InputSpecError, match="width"):
@@ -85,22 +118,14 @@ def test_integers_stay_within_their_bounds_and_reach_them() -> None:
     assert unbounded(Signature((spec, TensorSpec("n", "uint8", (1,)), TensorSpec("x")))) == ["n"]
 
 
+def test_bounds_may_be_sizes() -> None:
+    spec = TensorSpec("lengths", "int64", (500,), bounds=(1, "seq - 1"))
+    array = random_inputs(Signature((spec,)), {"seq": 7}, 1)["lengths"]
+    assert (array.min(), array.max()) == (1, 6)
+    assert set(random_inputs(Signature((spec,)), {"other": 7}, 1)["lengths"]) == {1}
+
+
 def test_an_unknown_rank_is_refused_with_what_to_write() -> None:
     with pytest.raises(InputSpecError, match="no shape") as caught:
         random_inputs(Signature((TensorSpec("x"),)), {}, 0)
     assert "--input" in caught.value.hint
-
-
-def test_data_files(tmp_path) -> None:
-    np.savez(tmp_path / "ok.npz", x=np.ones(3), t=np.array(["a", "bc"]))
-    data = from_file(tmp_path / "ok.npz")
-    assert data["x"].tolist() == [1, 1, 1]
-    assert data["t"].tolist() == ["a", "bc"]
-    np.save(tmp_path / "one.npy", np.ones(3))
-    np.savez(tmp_path / "pickled.npz", x=np.array([object()]))
-    (tmp_path / "cut.npz").write_bytes((tmp_path / "ok.npz").read_bytes()[:60])
-    (tmp_path / "text.npz").write_text("no archive")
-    np.savez(tmp_path / "empty.npz")
-    for name in ("one.npy", "pickled.npz", "cut.npz", "text.npz", "empty.npz", "missing.npz"):
-        with pytest.raises(UsageError, match=name):
-            from_file(tmp_path / name)

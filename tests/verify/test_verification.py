@@ -19,8 +19,8 @@ from verify import Stage, assert_equivalent, verify
 def test_the_same_model_passes_over_seeds_and_sizes(source: Path) -> None:
     report = verify(source, source)
     assert report.passed
-    assert [run.stage for run in report.runs] == [Stage.OK] * 5
-    assert {run.sizes["batch"] for run in report.runs} == {1, 3, 9}
+    assert [run.stage for run in report.runs] == [Stage.OK] * 10
+    assert {run.sizes["batch"] for run in report.runs} == {0, 1, 2, 3, 9}
     assert {run.seed for run in report.runs} == {0, 1, 2}
     assert report.outputs["logits"].max_abs == 0
     assert report.outputs["label"].dtype == "int64"
@@ -92,7 +92,7 @@ def test_a_size_that_both_refuse_is_a_note_and_one_that_b_refuses_a_failure() ->
     frozen.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 3
     both = verify(frozen, frozen, signature=_signature())
     stages = {run.sizes["batch"]: run.stage for run in both.runs}
-    assert stages == {1: Stage.REFUSED, 3: Stage.OK, 9: Stage.REFUSED}
+    assert stages == dict.fromkeys((0, 1, 2, 9), Stage.REFUSED) | {3: Stage.OK}
     assert both.passed
     assert any("both refuse" in note for note in both.findings)
     one = verify(classifier(second=False), frozen, signature=_signature())
@@ -102,7 +102,7 @@ def test_a_size_that_both_refuse_is_a_note_and_one_that_b_refuses_a_failure() ->
 
 def test_nothing_compared_is_not_passed() -> None:
     frozen = classifier(second=False)
-    frozen.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
+    frozen.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 4
     report = verify(frozen, frozen, signature=_signature())
     assert {run.stage for run in report.runs} == {Stage.REFUSED}
     assert not report.passed
@@ -168,12 +168,27 @@ def test_two_models_that_say_nothing_need_inputs() -> None:
     assert "--input" in caught.value.hint
 
 
-def test_an_index_without_known_bounds_is_noted() -> None:
+def test_an_index_is_bounded_by_the_table_that_the_source_reads() -> None:
     torch = pytest.importorskip("torch")
     table = torch.nn.Embedding(50, 3)
-    report = verify(table, table, inputs="input:int64[batch]")
+    report = verify(table, table, inputs="input:int64[batch]", sizes={"batch": [300]})
     assert report.passed
-    assert any("'input'" in note and "0 and 1" in note for note in report.findings)
+    assert not any("0 and 1" in note for note in report.findings)
+    short = torch.nn.Embedding.from_pretrained(table.weight[:40])
+    report = verify(table, short, inputs="input:int64[batch]", sizes={"batch": [300]})
+    assert {run.side for run in report.runs if run.stage is Stage.RUN} == {"b"}
+
+
+def test_integers_of_which_nothing_is_known_are_noted() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Doubled(torch.nn.Module):
+        def forward(self, number):
+            return 2 * number
+
+    report = verify(Doubled(), Doubled(), inputs="number:int64[batch]")
+    assert report.passed
+    assert any("'number'" in note and "0 and 1" in note for note in report.findings)
 
 
 def test_runtimes_are_chosen_and_wrong_ones_refused(source: Path) -> None:
@@ -211,7 +226,7 @@ def test_many_steps_are_told(source: Path) -> None:
     told: list[str] = []
     verify(source, source, progress=told.append)
     assert told[0].startswith("loading")
-    assert sum(line.startswith("running") for line in told) == 5
+    assert sum(line.startswith("running") for line in told) == 10
 
 
 @pytest.fixture

@@ -1,0 +1,70 @@
+"""What a comparison runs on: the reference signature and the cases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from converter.signature import Signature
+from verify import data as own
+from verify import inputs as making
+from verify import matching
+
+if TYPE_CHECKING:
+    from verify.job import Job
+
+
+def plan(
+    job: Job, declared: Signature | None, own_data: own.OwnData | None, views: list[matching.View]
+) -> tuple[Signature, list[making.Case]]:
+    """Return the reference signature and the runs.
+
+    Raises:
+        UsageError: nobody says what the inputs look like, or the user's data cannot be read.
+        InputSpecError: the data or the declared inputs do not fit the models.
+    """
+    if own_data is not None:
+        return _with_data(job, declared, own_data, views)
+    signature = matching.reference(declared, *views)
+    if making.unbounded(signature):
+        signature = _read_off(job, signature)
+    if unknown := making.unbounded(signature):
+        job.findings.append(
+            f"nothing tells which integers {', '.join(map(repr, unknown))} may hold: "
+            "0 and 1 were used"
+        )
+    return signature, making.cases(signature, job.options.seeds, job.options.sizes)
+
+
+def _read_off(job: Job, signature: Signature) -> Signature:
+    """Ask the source's graph what it does with its inputs."""
+    job.signature = signature
+    graph = job.graph("a")
+    if graph is None:
+        return signature
+    from converter.graph.bounds import with_bounds
+
+    return with_bounds(signature, graph)
+
+
+def _with_data(
+    job: Job, declared: Signature | None, own_data: own.OwnData, views: list[matching.View]
+) -> tuple[Signature, list[making.Case]]:
+    names = [spec.name for spec in declared.inputs] if declared else []
+    for view in views:
+        said = [spec.name for spec in view.signature.inputs] if view.signature else []
+        names = names or said or view.input_names
+    labelled = own_data.cases(names, job.findings)
+    known = (declared and declared.inputs) or any(
+        view.signature and view.signature.inputs for view in views
+    )
+    if known:
+        signature = matching.reference(declared, *views)
+        for _, arrays in labelled:
+            matching.check_data(arrays, signature)
+    else:
+        made = own.signature_of([arrays for _, arrays in labelled])
+        signature = Signature(made.inputs, declared.outputs if declared else ())
+    return signature, [
+        making.Case(label, {}, None, {spec.name: arrays[spec.name] for spec in signature.inputs})
+        for label, arrays in labelled
+    ]
