@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from converter.errors import MissingFrameworkError
-from verify.report import numbers
+from verify.report import charts, numbers
 from verify.report.files import write_text
+from verify.report.module_tree import tree
 from verify.report.result import OutputComparison, Report
+from verify.report.sarif import origins
 
-TEMPLATE = Path(__file__).with_name("page.html.jinja")
+PAGE = Path(__file__).with_name("page")
+"""Folder of the page's templates, one per section, and its style sheet."""
 
 
 def check_available() -> None:
@@ -35,16 +39,39 @@ def to_html(report: Report) -> str:
         MissingFrameworkError: jinja2 is not installed.
     """
     check_available()
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-                              lstrip_blocks=True)  # fmt: skip
+    environment = Environment(
+        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
     environment.filters |= {
         "number": numbers.number, "cosine": numbers.cosine, "decibel": numbers.decibel,
         "seconds": numbers.seconds, "size": numbers.size,
     }  # fmt: skip
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(report=report, bars=_bars(report))
+    return environment.get_template("page.html.jinja").render(report=report, **_shown(report))
+
+
+def _shown(report: Report) -> dict[str, Any]:
+    """Return what the templates draw, by the name that they have for it."""
+    histograms = [(item, charts.histogram(item)) for item in report.outputs.values()]
+    training = report.training
+    depth = report.depth
+    weights = report.weights.weights if report.weights is not None else ()
+    return {
+        "bars": _bars(report),
+        "histograms": [(item, chart) for item, chart in histograms if chart is not None],
+        "origins": origins(report),
+        "network": charts.along_the_network(depth) if depth is not None else None,
+        "modules": tree(depth.nodes) if depth is not None else None,
+        "weights": sorted(weights, key=lambda item: not item.match.failed),
+        "weight_counts": Counter(item.match.value for item in weights),
+        "curves": [(curve, charts.losses(curve)) for curve in training.curves] if training else [],
+        "gradients": sorted(training.gradients, key=lambda item: item.passed) if training else [],
+        "latency": (
+            charts.latencies(report.latency.a, report.latency.b) if report.latency else None
+        ),
+    }
 
 
 def write(report: Report, path: str | Path | None) -> str:
