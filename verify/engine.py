@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from converter.formats import Source
+    from verify.proof.held import Holding
 
 
 class Engine:
@@ -106,6 +107,24 @@ class Engine:
             signature = None
         with _quiet():
             return trace(self.source, signature, {}, Options(to="onnx"))
+
+    def weights(self) -> Holding:
+        """Return what the model holds; nothing is run."""
+        from verify.proof.held import held
+
+        with _quiet():
+            return held(self.source)
+
+    def in_float64(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run a copy of the model whose weights and inputs are float64.
+
+        Raises:
+            ConversionError: it is no `nn.Module`, which alone can be turned into one of float64.
+        """
+        from verify.runtimes import torch_float64
+
+        with _quiet():
+            return torch_float64.run(self.source, self.runner, inputs)
 
     def close(self) -> None:
         """Put back what was changed on a live model."""

@@ -12,7 +12,8 @@ class Match(StrEnum):
     ``SAME``: bit by bit; ``PERMUTED``, ``CAST``, ``FOLDED``: bit by bit after a declared
     permutation, a declared cast, or folding with other weights done again; ``DIFFERENT``: a weight
     of that name has other values; ``MISSING``: there is none; ``UNUSED``: the source's graph does
-    not read it.
+    not read it; ``UNKNOWN``: a target without a record holds it in no form that can be told, which
+    disproves nothing.
     """
 
     SAME = "same"
@@ -22,6 +23,7 @@ class Match(StrEnum):
     DIFFERENT = "different"
     MISSING = "missing"
     UNUSED = "unused"
+    UNKNOWN = "unknown"
 
     @property
     def failed(self) -> bool:

@@ -17,6 +17,8 @@ class GradientComparison:
         limit: largest ``max_rel`` that passes.
         passed: the verdict.
         reason: why it failed; empty where it passed.
+        dtype: ``"float32"`` or ``"float64"``: what both computed in.
+        scale: largest absolute value in a.
     """
 
     name: str
@@ -26,6 +28,8 @@ class GradientComparison:
     limit: float
     passed: bool
     reason: str = ""
+    dtype: str = "float32"
+    scale: float = 0.0
 
 
 @dataclass(frozen=True)

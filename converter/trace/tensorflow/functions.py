@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from converter.formats.tensorflow_signature import (
     symbolic_inputs,
     words,
 )
+from converter.formats.tensorflow_variables import named_variables
 from converter.signature import Signature, TensorSpec
 
 
@@ -90,16 +90,6 @@ def _from_keras(model: Any, signature: Signature | None, training: bool) -> Trac
     function = tf.function(call, autograph=False).get_concrete_function(*map(tensor_spec, inputs))
     names = keras_output_names(model) or output_names(function.structured_outputs)
     return Traced(function, inputs, names, named_variables(model))
-
-
-def _keras_variables(model: Any) -> dict[str, Any]:
-    """Return the weights by their paths; states of random generators are none."""
-    return _unique([(getattr(v, "path", None) or v.name, _of_tensorflow(v)) for v in model.weights])
-
-
-def _of_tensorflow(variable: Any) -> Any:
-    """Return the TensorFlow variable in a Keras variable; one of TensorFlow as it is."""
-    return variable if callable(variable.value) else variable.value
 
 
 def _input_structure(model: Any) -> Any:
@@ -189,28 +179,3 @@ def _from_function(model: Any, signature: Signature | None) -> Traced:
     )
     traced = function.get_concrete_function()
     return Traced(traced, inputs, output_names(traced.structured_outputs), named_variables(model))
-
-
-def named_variables(model: Any) -> dict[str, Any]:
-    """Return a model's variables by the source's own names for them, in its order."""
-    if hasattr(model, "named_variables"):
-        return {name: _of_tensorflow(v) for name, v in model.named_variables().items()}
-    if _is_keras(model):
-        return _keras_variables(model)
-    if isinstance(kept := getattr(model, "weights", None), Mapping):  # a SavedModel of Equiport
-        return dict(kept)
-    states = "seed_generator_state"  # what Keras exports beside the weights
-    pairs = [(v.name.split(":")[0], v) for v in getattr(model, "variables", ())]
-    return _unique([(name, v) for name, v in pairs if not name.endswith(states)])
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Number the names that several variables share."""
-    named: dict[str, Any] = {}
-    for name, variable in pairs:
-        count, unique = 1, name
-        while unique in named:
-            count += 1
-            unique = f"{name}_{count}"
-        named[unique] = variable
-    return named

@@ -1,0 +1,43 @@
+"""A TensorFlow model's variables under the names that every stage calls them by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+
+def named_variables(model: Any) -> dict[str, Any]:
+    """Return a model's variables by the source's own names for them, in its order."""
+    if hasattr(model, "named_variables"):
+        return {name: of_tensorflow(v) for name, v in model.named_variables().items()}
+    if isinstance(model, keras.Layer):
+        return _keras_variables(model)
+    if isinstance(kept := getattr(model, "weights", None), Mapping):  # a SavedModel of Equiport
+        return dict(kept)
+    states = "seed_generator_state"  # what Keras exports beside the weights
+    pairs = [(v.name.split(":")[0], v) for v in getattr(model, "variables", ())]
+    return _unique([(name, v) for name, v in pairs if not name.endswith(states)])
+
+
+def _keras_variables(model: Any) -> dict[str, Any]:
+    """Return the weights by their paths; states of random generators are none."""
+    return _unique([(getattr(v, "path", None) or v.name, of_tensorflow(v)) for v in model.weights])
+
+
+def of_tensorflow(variable: Any) -> Any:
+    """Return the TensorFlow variable in a Keras variable; one of TensorFlow as it is."""
+    return variable if callable(variable.value) else variable.value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Number the names that several variables share."""
+    named: dict[str, Any] = {}
+    for name, variable in pairs:
+        count, unique = 1, name
+        while unique in named:
+            count += 1
+            unique = f"{name}_{count}"
+        named[unique] = variable
+    return named
