@@ -1,11 +1,13 @@
-"""Which values an integer input may take, read off what the graph does with it.
+"""Which values an input may take, read off what the graph does with it.
 
-An index must lie inside the table that it reads; a mask is 0 or 1. Random inputs that ignore this
-make a right model crash, or compare two frameworks on what neither defines.
+An index must lie inside the table that it reads; a mask is 0 or 1, a length no more than the size;
+a logarithm reads what is positive. Random inputs that ignore this make a right model crash, or
+compare two frameworks on what neither defines.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +15,9 @@ from typing import Any
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
-from converter.signature import Signature
+from converter.graph.domains import domain_of
+from converter.graph.lengths import counted, sequence_size
+from converter.signature import Bound, Dim, Signature
 
 Bounds = tuple[int, int]
 
@@ -26,6 +30,12 @@ _PASS_THROUGH = {
 """Operators whose result holds values of the input at that position, and no others."""
 
 _COMPARISONS = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
+_POSITIONS = frozenset({
+    ("Equal", 0), ("Equal", 1), ("LessOrEqual", 1), ("GreaterOrEqual", 0), ("Less", 0),
+    ("Greater", 1),
+})  # fmt: skip
+"""Operator and place of what is compared with a counting as one of its elements."""
+
 _NO_VALUE = frozenset({"Shape", "Size", "IsNaN"})
 """Operators that do not care for the values."""
 
@@ -35,16 +45,20 @@ class _Found:
     """What was seen on the way of one input through the graph."""
 
     indices: list[Bounds] = field(default_factory=list)
+    lengths: list[tuple[int, Dim]] = field(default_factory=list)
     mask: bool = False
     other: bool = False
 
 
-def bounds_of(model: ir.Model) -> dict[str, Bounds]:
-    """Infer the smallest and largest valid value of integer inputs, both included.
+def bounds_of(model: ir.Model) -> dict[str, tuple[Bound, Bound]]:
+    """Infer the smallest and largest valid value of inputs, both included.
 
-    An input that is an index (through casts, reshapes, offsets, ...) gets the size of the table,
-    negative indices excluded; where the table's size is not static, only 0 is certain. An input
-    that is only turned into booleans, compared, or subtracted from a constant is a mask, 0 to 1.
+    An integer input that is an index (through casts, reshapes, offsets, ...) gets the size of the
+    table, negative indices excluded; where the table's size is not static, only 0 is certain. One
+    that is compared with a counting (``arange``) or gives a recurrent layer its lengths goes from
+    1 to that size, by its word where it is dynamic. An input that is only turned into booleans,
+    compared, or subtracted from a constant is a mask, 0 to 1. Floats: see
+    `converter.graph.domains`.
 
     Returns:
         Bounds by input name; inputs of which the graph does not tell are left out.
@@ -52,24 +66,47 @@ def bounds_of(model: ir.Model) -> dict[str, Bounds]:
     if model.functions:
         model = model.clone()
         InlinePass()(model)
-    result = {}
+    result: dict[str, tuple[Bound, Bound]] = {}
     for value in model.graph.inputs:
-        is_weight = value.name in model.graph.initializers
-        if is_weight or value.dtype is None or not value.dtype.is_integer():
+        if value.name in model.graph.initializers or value.dtype is None:
             continue
-        found = _Found()
-        _follow(value, 0, found, set())
-        if found.indices:
-            low = max(0, *(low for low, _ in found.indices))
-            result[value.name or ""] = (low, max(low, min(high for _, high in found.indices)))
-        elif found.mask and not found.other:
-            result[value.name or ""] = (0, 1)
+        found = _integers(value) if value.dtype.is_integer() else None
+        if value.dtype.is_floating_point():
+            found = domain_of(value)
+        if found is not None:
+            result[value.name or ""] = found
     return result
 
 
+def _words(end: Bound) -> set[str]:
+    return set(re.findall(r"[^\W\d]\w*", end)) if isinstance(end, str) else set()
+
+
+def _integers(value: ir.Value) -> tuple[Bound, Bound] | None:
+    found = _Found()
+    _follow(value, 0, found, set())
+    if found.indices:
+        low = max(0, *(low for low, _ in found.indices))
+        return low, max(low, min(high for _, high in found.indices))
+    if found.lengths:
+        low = max(low for low, _ in found.lengths)
+        sizes = [high for _, high in found.lengths]
+        static = [high for high in sizes if isinstance(high, int)]
+        return low, max(low, min(static)) if static else sizes[0]
+    return (0, 1) if found.mask and not found.other else None
+
+
 def with_bounds(signature: Signature, model: ir.Model) -> Signature:
-    """Return ``signature`` with the bounds that the graph tells; declared ones stay."""
-    bounds = bounds_of(model)
+    """Return ``signature`` with the bounds that the graph tells; declared ones stay.
+
+    A bound by a word that the signature's inputs do not have is left out.
+    """
+    words = {word for spec in signature.inputs for dim in spec.shape or () for word in _words(dim)}
+    bounds = {
+        name: ends
+        for name, ends in bounds_of(model).items()
+        if all(_words(end) <= words for end in ends)
+    }
     inputs = tuple(
         replace(spec, bounds=bounds[spec.name])
         if spec.bounds is None and spec.name in bounds
@@ -91,6 +128,8 @@ def _follow(value: ir.Value, shift: int, found: _Found, seen: set[tuple[int, int
             low, high = -shift, size - 1 - shift
             if high >= 0:  # below zero: the other branch of a wrapped negative index
                 found.indices.append((low, high))
+        elif (size_word := _longest(node, position)) is not None:
+            found.lengths.append(_shifted(node, position, size_word, shift))
         elif node.op_type in _COMPARISONS or _to_bool(node) or _complement(node, position):
             found.mask = True
         elif node.op_type in _NO_VALUE:
@@ -123,6 +162,26 @@ def _table(node: ir.Node, position: int) -> int | None:
     else:
         sizes = [shape[_integer(node, "axis", 0)]]
     return min((size if isinstance(size, int) else 1 for size in sizes), default=1)
+
+
+def _longest(node: ir.Node, position: int) -> Dim | None:
+    """Return the largest length that makes sense at this position; ``None`` if it is none."""
+    if node.op_type in _COMPARISONS:
+        return counted(node.inputs[1 - position])
+    return sequence_size(node, position)
+
+
+def _shifted(node: ir.Node, place: int, size: Dim, shift: int) -> tuple[int, Dim]:
+    """Return the bounds of the input, which is ``shift`` less than what is compared.
+
+    What equals an element of a counting, or is compared as one (``counting <= it``), is a position,
+    from 0 on; a length goes from 1 on.
+    """
+    position = (node.op_type, place) in _POSITIONS
+    low, more = int(not position) - shift, -shift - int(position)
+    if isinstance(size, int):
+        return low, size + more
+    return low, f"{size} {'+' if more > 0 else '-'} {abs(more)}" if more else size
 
 
 def _constant(value: ir.Value | None) -> ir.TensorProtocol | None:
