@@ -31,7 +31,7 @@ class Case:
         seed: of the random inputs; ``None``: the user's own data.
         data: the user's own data, by input name.
         scale: which values the random inputs take (`verify.scales`).
-        optional: the source may refuse it; then the case is left out.
+        optional: sides that may refuse it, ``""``, ``"a"`` or ``"ab"``; then the case is left out.
     """
 
     label: str
@@ -39,7 +39,7 @@ class Case:
     seed: int | None = None
     data: Mapping[str, np.ndarray] | None = None
     scale: str = scales.NORMAL
-    optional: bool = False
+    optional: str = ""
 
     def inputs(self, signature: Signature) -> dict[str, np.ndarray]:
         """Return the arrays by input name."""
@@ -73,7 +73,8 @@ def cases(
         sizes_now = different[index % len(different)]
         result.append(Case(f"seed 0, {scale}", sizes_now, 0, scale=scale))
     if (empty := without_rows(signature, different[0], sizes or {})) is not None:
-        result.append(Case("no rows", empty, 0, optional=True))
+        declared = any(empty[name] == 0 for name in signature.dims if name in empty)
+        result.append(Case("no rows", empty, 0, optional="a" if declared else "ab"))
     return result
 
 

@@ -56,13 +56,14 @@ def test_sizes_stay_inside_the_range(allowed, count: int) -> None:
 @pytest.mark.parametrize(
     ("spec", "sizes", "tried"),
     [
-        ("x[batch,4]", {}, True), ("x[0<=batch,4]", {}, True), ("x[batch<=8,4]", {}, False),
-        ("x[batch,4]", {"batch": [2]}, False), ("x[4,n]", {}, False),
+        ("x[batch,4]", {}, "ab"), ("x[0<=batch,4]", {}, "a"), ("x[batch<=8,4]", {}, None),
+        ("x[batch,4]", {"batch": [2]}, None), ("x[4,n]", {}, None),
     ],
 )  # fmt: skip
-def test_no_rows_are_tried_where_nothing_says_otherwise(spec, sizes, tried: bool) -> None:
+def test_no_rows_are_tried_where_nothing_says_otherwise(spec, sizes, tried: str | None) -> None:
     empty = [case for case in cases(parse_inputs([spec]), 2, sizes) if case.optional]
-    assert [case.sizes["batch"] for case in empty] == ([0] if tried else [])
+    assert [case.optional for case in empty] == ([] if tried is None else [tried])
+    assert all(case.sizes["batch"] == 0 for case in empty)
 
 
 def test_dimensions_may_be_expressions() -> None:
@@ -129,3 +130,31 @@ def test_an_unknown_rank_is_refused_with_what_to_write() -> None:
     with pytest.raises(InputSpecError, match="no shape") as caught:
         random_inputs(Signature((TensorSpec("x"),)), {}, 0)
     assert "--input" in caught.value.hint
+
+
+def test_no_rows_a_wrong_answer_fails_a_refusal_only_where_zero_is_declared() -> None:
+    torch = pytest.importorskip("torch")
+    from verify import verify
+
+    class Net(torch.nn.Module):
+        def __init__(self, empty: str = "") -> None:
+            super().__init__()
+            self.empty = empty
+
+        def forward(self, x):
+            if len(x) == 0 and self.empty == "refused":
+                raise ValueError("there are no rows")
+            return x[:, :2] if len(x) == 0 and self.empty == "wrong" else 2 * x
+
+    def run(a: str, b: str, batch: str):
+        return verify(Net(a), Net(b), inputs=f"x:float32[{batch},4]", tolerance="fixed")
+
+    for batch in ("batch", "0<=batch"):
+        assert run("", "", batch).passed
+        assert run("refused", "", batch).passed
+        wrong = run("", "wrong", batch)
+        assert [run.label for run in wrong.runs if run.stage.failed] == ["no rows"]
+    taken = run("", "refused", "batch")
+    assert taken.passed
+    assert any("b refuses it: no rows" in note for note in taken.findings)
+    assert not run("", "refused", "0<=batch").passed
