@@ -1,16 +1,22 @@
-"""One output of one run: how far b is from a, and whether that is legitimate."""
+"""One output of one run: how far b is from a, and whether that is legitimate.
+
+Where the noise was measured, b is judged against the exact result (`verify.judgement`); the
+differences that are reported beside are those of b from a, all the same.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from verify.arrays import dtype_name
+from verify.judgement import Judgement, judge, trusted
+from verify.noise import OutputNoise
 from verify.permutations import explain
-from verify.report.result import OutputComparison
+from verify.report.result import HISTOGRAM_EDGES, OutputComparison
 from verify.tolerance import Limit, Tolerance, is_exact, limit
 
 CHUNK = 1 << 21
@@ -22,20 +28,28 @@ def compare(
     a: np.ndarray,
     b: np.ndarray,
     tolerance: Tolerance | None = None,
-    noise: float | None = None,
+    noise: float | OutputNoise | None = None,
 ) -> OutputComparison:
     """Compare an output of b with that of a.
 
     Shapes and dtypes must be the same, NaN and infinities must be at the same places, integers,
-    booleans and strings must be equal; other values must be within the limit (`verify.tolerance`).
-    A permutation of axes that would match is named in the reason, and fails all the same.
+    booleans and strings must be equal; other values must be as near to the exact result as the
+    noise allows, or within the limit of the table (`verify.tolerance`) where it was not measured
+    or where numbers were given. A permutation of axes that would match is named in the reason,
+    and fails all the same.
 
     Args:
-        noise: the source's own relative error for this output, where it was measured.
+        noise: noise of this output on these inputs (`verify.noise.Reference`); or a number: the
+            source's largest error relative to its largest value, for the table's limit.
     """
-    dtype = dtype_name(a)
+    dtype, measured = dtype_name(a), None
+    if isinstance(noise, OutputNoise):
+        measured, noise = noise, noise.relative
+        if not (tolerance or Tolerance()).measured or a.shape != measured.exact.shape:
+            measured = None
+    known = None if measured is not None else noise
     if a.shape != b.shape:
-        allowed = limit(dtype, _peak(a), tolerance or Tolerance(), noise)
+        allowed = limit(dtype, _peak(a), tolerance or Tolerance(), known)
         reason = f"shape {_shape(b)} instead of {_shape(a)}"
         if hint := explain(a, b, lambda x, y: _close(x, y, allowed)):
             reason += f"; it {hint}"
@@ -44,12 +58,21 @@ def compare(
     if (dtype == "string") != (other == "string"):
         return failed(name, a, f"dtype {other} instead of {dtype}")
     wanted = tolerance or Tolerance()
-    allowed = limit(dtype, _peak(a), wanted, noise)
-    sums = _summed(a, b, allowed)
+    peak = _peak(a)
+    allowed = limit(dtype, peak, wanted, known if wanted.measured else None)
+    sums = _summed(a, b, allowed, _edges(dtype, peak))
+    if measured is not None and dtype == other and trusted(measured):
+        return _by_noise(name, a, b, sums, allowed, measured)
     reason = _reason(a, b, sums, allowed, other)
+    return _result(name, a, sums, allowed, reason, noise)
+
+
+def _result(
+    name: str, a: np.ndarray, sums: _Sums, allowed: Limit, reason: str, noise: float | None
+) -> OutputComparison:
     return OutputComparison(
         name=name,
-        dtype=dtype,
+        dtype=dtype_name(a),
         shape=a.shape,
         max_abs=sums.max_abs,
         mean_abs=sums.mean_abs,
@@ -63,7 +86,53 @@ def compare(
         passed=not reason,
         reason=reason,
         noise=noise,
+        rms=math.sqrt(sums.error_square / sums.count) if sums.count else 0.0,
+        histogram=tuple(map(int, sums.histogram)),
     )
+
+
+def _by_noise(
+    name: str, a: np.ndarray, b: np.ndarray, sums: _Sums, allowed: Limit, noise: OutputNoise
+) -> OutputComparison:
+    """Judge b against the exact result."""
+    usable = np.isfinite(a) & np.isfinite(b)
+    found = judge(b, noise, usable)
+    reason = _not_finite(a, sums)
+    if not reason:
+        reason = _beyond_float64(a, b, usable & ~np.isfinite(noise.exact), allowed)
+    if not reason and found.reason:
+        reason = found.reason
+        if hint := explain(a, b, lambda x, y: _close(x, y, allowed)):
+            reason += f"; it {hint}"
+    result = _result(name, a, sums, allowed, reason, noise.relative)
+    return replace(
+        result,
+        mismatches=found.beyond + sums.not_finite,
+        limit=found.limit,
+        limit_reason=_sentence(found, noise),
+        error=found.error,
+        rms=found.rms,
+        rms_limit=found.rms_limit,
+        noise_rms=noise.source_rms,
+    )
+
+
+def _sentence(found: Judgement, noise: OutputNoise) -> str:
+    allowed = f"{found.limit:.2g} is allowed there"
+    if found.ceiling:
+        allowed += f", the most for {noise.dtype}"
+    return (
+        f"differs from the exact result by {found.error:.2g} where it comes closest to its limit, "
+        f"{allowed}; the source itself differs by up to {noise.source_max:.2g}"
+    )
+
+
+def _beyond_float64(a: np.ndarray, b: np.ndarray, where: np.ndarray, allowed: Limit) -> str:
+    """Compare with a where the exact result is not finite and both sides are."""
+    if not where.any():
+        return ""
+    sums = _summed(a[where], b[where], allowed)
+    return f"{sums.beyond} elements differ where float64 overflows" if sums.beyond else ""
 
 
 def failed(name: str, a: np.ndarray, reason: str) -> OutputComparison:
@@ -92,6 +161,8 @@ class _Sums:
     nan_in_b: int = 0
     nan_in_a: int = 0
     worst: tuple[int, float, float] | None = None
+    edges: np.ndarray | None = None
+    histogram: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def mean_abs(self) -> float:
@@ -113,8 +184,18 @@ class _Sums:
         return 10 * math.log10(self.a_square / self.error_square)
 
 
-def _summed(a: np.ndarray, b: np.ndarray, allowed: Limit) -> _Sums:
-    sums = _Sums()
+def _edges(dtype: str, peak: float) -> np.ndarray | None:
+    """Return the upper edges of the histogram's bins, in units of the output."""
+    if dtype == "string":
+        return None
+    scale = peak if peak > 0 else 1.0
+    return np.array((0.0, *HISTOGRAM_EDGES)) * scale
+
+
+def _summed(a: np.ndarray, b: np.ndarray, allowed: Limit, edges: np.ndarray | None = None) -> _Sums:
+    sums = _Sums(edges=edges)
+    if edges is not None:
+        sums.histogram = np.zeros(len(edges) + 1, np.int64)
     start = 0
     for x, y in _chunks(a, b):
         if x.dtype == object:
@@ -161,6 +242,9 @@ def _add(sums: _Sums, x: np.ndarray, y: np.ndarray, allowed: Limit, start: int) 
         x, y = np.where(finite, x, 0), np.where(finite, y, 0)
     error = np.abs(x - y)
     size = np.abs(x)
+    if sums.edges is not None:
+        bins = np.searchsorted(sums.edges[1:], error, side="right") + (error > 0)
+        sums.histogram += np.bincount(bins[finite], minlength=len(sums.histogram))
     sums.count += int(np.count_nonzero(finite))
     if equal_integers is None:
         beyond = error > allowed.absolute + allowed.relative * size
@@ -212,10 +296,7 @@ def _reason(a: np.ndarray, b: np.ndarray, sums: _Sums, allowed: Limit, other: st
     if other != dtype:
         return f"dtype {other} instead of {dtype}"
     if sums.not_finite:
-        where = f"{sums.not_finite} of {a.size} elements"
-        if sums.nan_in_a != sums.nan_in_b:
-            return f"{sums.nan_in_b} NaN instead of {sums.nan_in_a} ({where} differ)"
-        return f"NaN or infinity in other places or of the other sign: {where}"
+        return _not_finite(a, sums)
     if not sums.beyond:
         return ""
     text = f"{sums.beyond} of {a.size} elements differ"
@@ -228,6 +309,15 @@ def _reason(a: np.ndarray, b: np.ndarray, sums: _Sums, allowed: Limit, other: st
     if hint := explain(a, b, lambda x, y: _close(x, y, allowed)):
         text += f"; it {hint}"
     return text
+
+
+def _not_finite(a: np.ndarray, sums: _Sums) -> str:
+    if not sums.not_finite:
+        return ""
+    where = f"{sums.not_finite} of {a.size} elements"
+    if sums.nan_in_a != sums.nan_in_b:
+        return f"{sums.nan_in_b} NaN instead of {sums.nan_in_a} ({where} differ)"
+    return f"NaN or infinity in other places or of the other sign: {where}"
 
 
 def _shape(x: np.ndarray) -> str:

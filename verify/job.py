@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from converter.errors import (
-    ConversionError,
     EquiportError,
-    MissingFrameworkError,
     UsageError,
 )
 from converter.signature import Signature
@@ -22,6 +20,8 @@ from verify import inputs as making
 from verify import matching
 from verify.arguments import Options
 from verify.data import OwnData
+from verify.digest import of_inputs
+from verify.measuring import Measurer
 from verify.plan import plan
 from verify.report.result import OutputComparison, Report, Run, Side, Stage
 from verify.sides import Failure, LiveSide, WorkerSide
@@ -43,7 +43,7 @@ class Job:
     options: Options
     folder: Path
     findings: list[str] = field(default_factory=list)
-    reference: Any = None
+    measurer: Measurer | None = None
     signature: Signature | None = None
     graphs: dict[str, ir.Model | None] = field(default_factory=dict)
     proof: Proof | None = None
@@ -67,18 +67,21 @@ class Job:
         views = [_view(label, d) for label, d in zip("ab", known, strict=True)]
         signature, cases = plan(self, declared, own_data, views)
         self.signature = signature
+        report.inputs = {s.name: str(s).removeprefix(f"{s.name}:") for s in signature.inputs}
         if self.options.weights:
             from verify.proof.step import proof_of
 
             self.proof = proof_of(self)
             report.weights = self.proof.report
+        self.measurer = Measurer(self, views[0], report.a.framework)
         feeds = [
             matching.feed(signature, views[0], {}, self.findings),
             matching.feed(signature, views[1], self.options.rename, self.findings),
         ]
         for case in cases:
             self.options.progress(f"running {_title(case)}")
-            report.runs.append(self._compare(case, signature, feeds, views))
+            run = self._compare(case, signature, feeds, views)
+            report.runs.append(replace(run, digest=of_inputs(case.inputs(signature))))
         self._refusals(report)
         if self.options.latency:
             self._latency(report, cases, signature, feeds)
@@ -126,10 +129,11 @@ class Job:
         seconds = {label: facts["seconds"] for label, (_, facts) in results.items()}
         if failures:
             stage, side, reason = _blame(failures)
-            if case.optional and "a" in failures:
-                stage, side, reason = Stage.REFUSED, "a", failures["a"].reason
+            who = min(failures)
+            if who in case.optional and (who == "a" or failures[who].refused):
+                stage, side, reason = Stage.REFUSED, who, failures[who].reason
             return Run(case.label, case.seed, case.sizes, stage, side, reason, {}, seconds)
-        outputs = self._outputs(inputs, results, signature, views)
+        outputs = self._outputs(feeds[0](inputs), results, signature, views)
         passed = bool(outputs) and all(item.passed for item in outputs.values())
         reason = "" if outputs else "the models return nothing to compare"
         stage = Stage.OK if passed else Stage.MISMATCH
@@ -139,7 +143,7 @@ class Job:
         self, inputs: Mapping[str, np.ndarray], results: Mapping[str, Any], signature: Signature,
         views: list[matching.View],
     ) -> dict[str, OutputComparison]:  # fmt: skip
-        """Compare each output, those that only one side has included."""
+        """Compare each output, those that only one side has included; ``inputs`` are a's."""
         (a, facts_a), (b, facts_b) = results["a"], results["b"]
         pairs = matching.pair_outputs(
             signature, a, facts_a["named"], b, facts_b["named"], self.options.rename
@@ -151,12 +155,13 @@ class Job:
             if name_b is not None:
                 values_b[name] = matching.as_source(b[name_b], views[1].output(name_b))
         wanted = [name for name, _, _ in pairs if name not in self.options.ignore]
+        noises = self.measurer.noise(inputs, values_a) if self.measurer else {}
         outputs = {}
         for name in wanted:
             if name in values_a and name in values_b:
                 outputs[name] = comparing.compare(
                     name, values_a[name], values_b[name], self.options.tolerance,
-                    self.options.noise.get(name),
+                    noises.get(name) or self.options.noise.get(name),
                 )  # fmt: skip
             elif name in values_a:
                 reason = f"b has no such output; it has {', '.join(b) or 'none'}"
@@ -164,7 +169,7 @@ class Job:
             else:
                 reason = f"a has no such output; it has {', '.join(a) or 'none'}"
                 outputs[name] = comparing.failed(name, values_b[name], reason)
-        return self._with_noise(outputs, inputs, values_a, values_b)
+        return outputs
 
     def _run_both(
         self, inputs: Mapping[str, np.ndarray], feeds: list[matching.Feed]
@@ -191,43 +196,12 @@ class Job:
                 failures[side.label] = failure
         return results, failures
 
-    def _with_noise(
-        self, outputs: dict[str, OutputComparison], inputs: Mapping[str, np.ndarray],
-        values_a: Mapping[str, np.ndarray], values_b: Mapping[str, np.ndarray],
-    ) -> dict[str, OutputComparison]:  # fmt: skip
-        """Compare what failed again, with the source's own noise, if a graph can tell it."""
-        doubtful = [
-            name for name, item in outputs.items()
-            if not item.passed and name not in self.options.noise and item.max_rel < 0.1
-        ]  # fmt: skip
-        if not doubtful or self.options.graph is None or not self.options.tolerance.automatic:
-            return outputs
-        self.options.progress("measuring the source's own noise in float64")
-        from verify.noise import Reference
-
-        try:
-            self.reference = self.reference or Reference(self.options.graph)
-            measured = self.reference.noise(inputs, values_a)
-        except (ConversionError, MissingFrameworkError, ValueError, RuntimeError) as error:
-            note = f"the source's own noise could not be measured: {str(error).splitlines()[0]}"
-            if note not in self.findings:
-                self.findings.append(note)
-            return outputs
-        outputs = dict(outputs)
-        for name in doubtful:
-            if name in measured:
-                outputs[name] = comparing.compare(
-                    name, values_a[name], values_b[name], self.options.tolerance,
-                    measured[name].credible,
-                )  # fmt: skip
-        return outputs
-
     def _refusals(self, report: Report) -> None:
         """Note each reason for which both sides refuse inputs, once."""
         refused: dict[str, dict[str, list[str]]] = {}
         for run in report.runs:
             if run.stage is Stage.REFUSED:
-                who = "a refuses" if run.side else "both refuse"
+                who = f"{run.side} refuses" if run.side else "both refuse"
                 refused.setdefault(f"{who} it: ", {}).setdefault(run.reason, []).append(run.title)
         for who, reasons in refused.items():
             for reason, titles in reasons.items():

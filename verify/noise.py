@@ -1,167 +1,221 @@
-"""How far the source itself is from the exact result: the noise that a comparison has to bear.
+"""How far from the exact result a right implementation may be: the noise a comparison has to bear.
 
-The traced graph is run in float64, which is the reference R; the source's result is S. |S - R| is
-the source's own rounding error, if the graph says what the source says. Whether it does shows in a
-third run, of the same graph in the source's precision: its error and the source's are two draws
-of one noise, and the larger one counts. Where the source's is far larger, it is no rounding error
-but a fault of the graph, and must not loosen the limit.
+The source's graph runs in float64: that is the exact result R, up to 1e-16. The noise is how far
+results of the model's own precision lie from it, element by element: the source's own result S, the
+graph's in that precision G, and, where a verdict needs more, draws of the graph under random
+rounding (`verify.random_rounding`), eight and then sixteen more of them.
+
+One draw says little of one element, which may be right by luck, so the noise of an element is
+the mean square over the draws, drawn towards the mean square of the elements that share its place
+on an axis: of the quietest axis, lest class scores next to box sizes are taken to be as noisy as
+those. Under all lies one unit in the last place.
+
+|S - R| counts as noise only where rounding explains it. If the source's float64 run says R, it
+does; if that is not known, up to `CREDIBLE` times what the graph's own draws say. Beyond that
+the graph does not say what the source says, and must not loosen anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnx_ir as ir
 
 from verify.arrays import dtype_name
-from verify.runtimes import load
+from verify.executions import Arrays, Executions, executions
+from verify.float64 import in_float64
+
+__all__ = ["CREDIBLE", "CaseNoise", "OutputNoise", "Reference", "in_float64"]
 
 CREDIBLE = 8.0
 """How much noisier than the graph in the same precision a source may be: kernels differ."""
 
-_NARROW = (ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
+DRAWS = (8, 16)
+"""Draws under random rounding that are added each time that a verdict needs more."""
+
+PRIOR = 4.0
+"""Draws that the elements on the same place of an axis count for in the noise of one of them."""
+
+ULP = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+"""Unit in the last place of 1, by dtype."""
+
+TINY = {"float64": 2.3e-308, "float32": 1.2e-38, "float16": 6e-8, "bfloat16": 1.2e-38}
+"""What counts as zero: the smallest normal number, or float16's smallest of all."""
 
 
-@dataclass(frozen=True)
-class Noise:
-    """Errors of one output against float64, relative to the largest value of the reference.
+@dataclass
+class OutputNoise:
+    """Noise of one output on one set of inputs.
 
     Attributes:
-        maximum: largest error of the source.
-        rms: root mean square of it.
-        graph_maximum: largest error of the graph run in the source's precision.
+        exact: the float64 result, the source's shape.
+        dtype: dtype of the source's output.
+        case: the draws that it shares with the other outputs.
+        source_max, source_rms: the source's own error, in units of the output.
+        squares: sum over the draws of the squared errors, by element.
+        count: number of draws in it.
+        source_square: the source's own squared error, by element.
     """
 
-    maximum: float
-    rms: float
-    graph_maximum: float
+    exact: np.ndarray
+    dtype: str
+    case: CaseNoise
+    source_max: float
+    source_rms: float
+    squares: np.ndarray
+    count: int
+    source_square: np.ndarray
+    _sigma: tuple[int, np.ndarray] | None = field(default=None, repr=False)
+
+    def add(self, result: np.ndarray) -> None:
+        """Take in one more draw."""
+        if result.shape == self.exact.shape:
+            self.squares += _square(result, self.exact)
+            self.count += 1
+
+    def more(self) -> bool:
+        """Make more draws; ``False`` where there are enough."""
+        return self.case.more()
 
     @property
-    def credible(self) -> float:
-        """The larger of both errors, as far as rounding explains it."""
-        return max(self.graph_maximum, min(self.maximum, CREDIBLE * self.graph_maximum))
+    def peak(self) -> float:
+        """Largest absolute value of the exact result."""
+        finite = np.abs(self.exact[np.isfinite(self.exact)])
+        return float(finite.max(initial=0.0))
+
+    @property
+    def relative(self) -> float:
+        """The source's largest error relative to the largest value."""
+        peak = self.peak
+        return self.source_max / peak if peak else 0.0
+
+    @property
+    def ratio(self) -> float:
+        """The source's error over that of the graph's draws, both as root mean squares."""
+        drawn = self.drawn_rms
+        return self.source_rms / drawn if drawn else 0.0
+
+    @property
+    def drawn_rms(self) -> float:
+        """Error of the graph's draws as a root mean square, in units of the output."""
+        if not self.exact.size:
+            return 0.0
+        return float(np.sqrt(np.mean(self.squares / self.count + self._floor())))
+
+    @property
+    def credible(self) -> bool:
+        """Whether rounding explains the source's error."""
+        return self.case.checked or self.ratio <= CREDIBLE
+
+    @property
+    def deviation(self) -> np.ndarray:
+        """Standard deviation of the noise by element, in units of the output."""
+        if self._sigma is None or self._sigma[0] != self.count:
+            squares, count = self.squares, self.count
+            if self.credible:
+                squares, count = squares + self.source_square, count + 1
+            variance = _smooth(squares / count, count) + self._floor()
+            level = max(1.0, self.ratio) if self.credible else 1.0
+            self._sigma = (self.count, level * np.sqrt(variance))
+        return self._sigma[1]
+
+    def _floor(self) -> np.ndarray:
+        unit = ULP[self.dtype] * np.abs(np.where(np.isfinite(self.exact), self.exact, 0.0))
+        return np.square(unit) + np.square(TINY[self.dtype])
+
+
+@dataclass
+class CaseNoise:
+    """The draws of all outputs on one set of inputs.
+
+    Attributes:
+        runs: what runs the graph.
+        inputs: arrays by the graph's input names.
+        checked: the source's own float64 run says what the graph's does.
+        outputs: noise by output.
+        stage: how often more draws were made.
+    """
+
+    runs: Executions
+    inputs: Mapping[str, np.ndarray]
+    checked: bool = False
+    outputs: dict[str, OutputNoise] = field(default_factory=dict)
+    stage: int = 0
+
+    def more(self) -> bool:
+        """Make more draws; ``False`` where there are enough."""
+        if self.stage == len(DRAWS):
+            return False
+        first = sum(DRAWS[: self.stage])
+        for seed in range(first, first + DRAWS[self.stage]):
+            self._add(self.runs.moved(self.inputs, seed))
+        self.stage += 1
+        return True
+
+    def _add(self, results: Arrays) -> None:
+        for name, noise in self.outputs.items():
+            noise.add(results[name])
 
 
 class Reference:
-    """A graph in float64 and in its own precision, both as PyTorch modules.
+    """A graph, ready to say what is exact and how noisy that is.
 
     Raises (all methods):
         ConversionError: the graph cannot be rebuilt.
-        MissingFrameworkError: PyTorch is not installed.
     """
 
     def __init__(self, model: ir.Model) -> None:
         self.model = model
-        self._modules: dict[bool, Any] = {}
+        self.runs: Executions = executions(model)
 
     def noise(
-        self, inputs: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray]
-    ) -> dict[str, Noise]:
+        self, inputs: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray],
+        checked: bool = False, exact: Arrays | None = None,
+    ) -> dict[str, OutputNoise]:  # fmt: skip
         """Return the noise of each floating-point output.
 
         Args:
             inputs: arrays by the graph's input names.
             source: the source's outputs by the graph's output names.
+            checked: the source's own float64 run says what the graph's does.
+            exact: the exact result, where it is not the graph that tells it.
         """
-        exact, own = self._run(inputs, True), self._run(inputs, False)
-        return {
-            name: _noise(source[name], own[name], exact[name])
-            for name in exact
-            if name in source
-            and "float" in dtype_name(source[name])
-            and source[name].shape == exact[name].shape == own[name].shape
-        }
-
-    def _run(self, inputs: Mapping[str, np.ndarray], double: bool) -> dict[str, np.ndarray]:
-        load("torch")  # says what to install, where PyTorch is missing
-        import torch
-
-        from converter.rebuild.pytorch import build
-        from verify.runtimes.torch_tensors import from_numpy, to_numpy
-
-        if double not in self._modules:
-            self._modules[double] = build(in_float64(self.model) if double else self.model)
-        module = self._modules[double]
-        tensors = []
-        for spec in module.signature.inputs:
-            tensor = from_numpy(inputs[spec.name])
-            narrow = isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
-            tensors.append(tensor.double() if double and narrow else tensor)
-        with torch.no_grad():
-            result = module(*tensors)
-        names = [spec.name for spec in module.signature.outputs]
-        values = (result,) if len(names) == 1 else result
-        return {name: to_numpy(value) for name, value in zip(names, values, strict=True)}
+        exact = self.runs.exact(inputs) if exact is None else exact
+        own = self.runs.own(inputs)
+        case = CaseNoise(self.runs, inputs, checked)
+        for name, result in source.items():
+            if name not in exact or dtype_name(result) not in ULP:
+                continue
+            if result.shape == exact[name].shape == own[name].shape:
+                case.outputs[name] = _first(result, own[name], exact[name], case)
+        return case.outputs
 
 
-def _noise(source: np.ndarray, own: np.ndarray, exact: np.ndarray) -> Noise:
-    finite = np.isfinite(exact) & np.isfinite(source) & np.isfinite(own)
-    reference = exact.astype(np.float64)[finite]
-    peak = float(np.abs(reference).max(initial=0))
-    if peak == 0:
-        return Noise(0.0, 0.0, 0.0)
-    error = np.abs(source.astype(np.float64)[finite] - reference)
-    graph_error = np.abs(own.astype(np.float64)[finite] - reference)
-    rms = float(np.sqrt(np.mean(np.square(error))))
-    return Noise(float(error.max()) / peak, rms / peak, float(graph_error.max()) / peak)
-
-
-def in_float64(model: ir.Model) -> ir.Model:
-    """Return a copy of a graph in which every float32, float16 and bfloat16 is a float64.
-
-    Weights are converted when they are read; casts to a narrow float become casts to float64,
-    so nothing in the graph rounds.
-    """
-    model = model.clone()
-    graph = model.graph
-    for value in list(graph.initializers.values()):
-        if value.const_value is not None and value.const_value.dtype in _NARROW:
-            value.const_value = _wide_tensor(value.const_value)
-            value.type = ir.TensorType(ir.DataType.DOUBLE)
-    for value in (*graph.inputs, *(v for node in graph.all_nodes() for v in node.outputs)):
-        _widen_type(value)
-    for node in graph.all_nodes():
-        _widen_attributes(node)
-    return model
-
-
-def _widen_type(value: ir.Value) -> None:
-    if isinstance(value.type, ir.TensorType) and value.type.dtype in _NARROW:
-        value.type = ir.TensorType(ir.DataType.DOUBLE)
-
-
-def _widen_attributes(node: ir.Node) -> None:
-    for name, attribute in list(node.attributes.items()):
-        if attribute.is_ref():
-            continue
-        if name in ("to", "dtype", "stash_type", "output_dtype") and attribute.type.name == "INT":
-            if attribute.as_int() in [int(kind) for kind in _NARROW] and name != "stash_type":
-                node.attributes[name] = ir.AttrInt64(name, int(ir.DataType.DOUBLE))
-        elif attribute.type == ir.AttributeType.TENSOR:
-            tensor = attribute.as_tensor()
-            if tensor.dtype in _NARROW:
-                node.attributes[name] = ir.AttrTensor(name, _wide_tensor(tensor))
-        elif attribute.type == ir.AttributeType.GRAPH:
-            for value in attribute.as_graph().inputs:
-                _widen_type(value)
-    if node.op_type == "ConstantOfShape" and "value" not in node.attributes:
-        zero = ir.tensor(np.zeros(1, np.float64))
-        node.attributes["value"] = ir.AttrTensor("value", zero)
-    elif node.op_type == "Constant" and "value_float" in node.attributes:
-        number = node.attributes.pop("value_float").as_float()
-        node.attributes["value"] = ir.AttrTensor("value", ir.tensor(np.array(number, np.float64)))
-    elif node.op_type == "Constant" and "value_floats" in node.attributes:
-        numbers = node.attributes.pop("value_floats").as_floats()
-        node.attributes["value"] = ir.AttrTensor("value", ir.tensor(np.array(numbers, np.float64)))
-
-
-def _wide_tensor(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
-    return ir.LazyTensor(
-        lambda: ir.Tensor(tensor.numpy().astype(np.float64), name=tensor.name),
-        dtype=ir.DataType.DOUBLE,
-        shape=ir.Shape(tensor.shape.numpy()),
-        name=tensor.name,
+def _first(source: np.ndarray, own: np.ndarray, exact: np.ndarray, case: CaseNoise) -> OutputNoise:
+    exact = exact.astype(np.float64)
+    squares = _square(source, exact)
+    largest, mean = float(squares.max(initial=0.0)), float(squares.mean()) if squares.size else 0.0
+    return OutputNoise(
+        exact, dtype_name(source), case, largest**0.5, mean**0.5, _square(own, exact), 1, squares
     )
+
+
+def _square(result: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Return squared errors; an element that is not finite says nothing of the noise."""
+    with np.errstate(invalid="ignore"):
+        error = result.astype(np.float64) - exact
+    return np.square(np.where(np.isfinite(error), error, 0.0))
+
+
+def _smooth(variance: np.ndarray, count: int) -> np.ndarray:
+    """Draw each element's variance towards the mean of those on the same place of an axis."""
+    axes = {1, variance.ndim - 1} if variance.ndim > 1 else set()
+    if not axes or not variance.size:
+        return variance
+    prior = np.full_like(variance, np.inf)
+    for axis in axes:
+        others = tuple(other for other in range(variance.ndim) if other != axis)
+        prior = np.minimum(prior, variance.mean(axis=others, keepdims=True))
+    return (count * variance + PRIOR * prior) / (count + PRIOR)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import converter
 from converter import errors
 from converter.errors import EquiportError
+from converter.stages.packages import environment as worker_environment
+from verify.limits import torch_threads, with_threads
 from verify.report.result import Stage
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from converter.signature import Signature
+    from verify.proof.held import Holding
 
 MEMORY_EXIT = 77
 """Exit status by which a worker says that it ran out of memory (`verify.worker`)."""
@@ -47,7 +50,10 @@ class LiveSide:
 
     live = True
 
-    def __init__(self, label: str, model: Any, wanted: list[str], device: str) -> None:
+    def __init__(
+        self, label: str, model: Any, wanted: list[str], device: str, threads: int | None = None
+    ) -> None:
+        self.threads = threads
         self.label, self.model, self.wanted, self.device = label, model, wanted, device
         self.name = name_of(model)
         self.engine: Any = None
@@ -88,6 +94,17 @@ class LiveSide:
         finally:
             self.peak_bytes = peak_bytes()
 
+    def weights(self) -> Holding:
+        """Return what the model holds."""
+        from verify.engine import first_line
+
+        try:
+            return self.engine.weights()
+        except EquiportError:
+            raise
+        except Exception as error:
+            raise Failure(Stage.LOAD, first_line(error)) from error
+
     def graph(self, signature: Signature | None) -> ir.Model:
         """Return the model as an ONNX graph; see `verify.engine.Engine.graph`."""
         from verify.engine import first_line
@@ -99,9 +116,22 @@ class LiveSide:
         except Exception as error:
             raise Failure(Stage.TRACE, first_line(error)) from error
 
+    def in_float64(self, inputs: dict[str, np.ndarray], folder: Path) -> Outputs:
+        """Return the outputs of the model in float64; see `verify.engine.Engine.in_float64`."""
+        from verify.engine import first_line
+
+        try:
+            return self.engine.in_float64(inputs)
+        except EquiportError:
+            raise
+        except Exception as error:
+            raise Failure(Stage.RUN, first_line(error)) from error
+
     def time(self, count: int) -> list[float]:
         """Repeat the last run and return the seconds of each."""
-        return self.engine.time(count)
+        torch = self.engine.source.framework == "torch"
+        with torch_threads(self.threads if torch else None):
+            return self.engine.time(count)
 
     @property
     def usable(self) -> bool:
@@ -131,7 +161,10 @@ class WorkerSide:
         trust: bool = False,
         factory: str | None = None,
         timeout: float = 600.0,
+        threads: int | None = None,
+        memory_limit: int | None = None,
     ) -> None:
+        self.threads = threads
         self.label, self.path, self.name = label, path, str(path)
         self.load_message = {
             "command": "load",
@@ -140,6 +173,7 @@ class WorkerSide:
             "factory": factory,
             "runtimes": wanted,
             "device": device,
+            "memory_limit": memory_limit,
         }
         self.device, self.timeout, self.folder = device, timeout, folder
         self.python = python or sys.executable
@@ -156,16 +190,14 @@ class WorkerSide:
         Raises:
             UsageError: the interpreter cannot be started.
         """
-        environment = dict(os.environ)
-        search = [str(packages_alone(self.folder)), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
-        environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        environment["PYTHONIOENCODING"] = "utf-8"
+        environment = with_threads(worker_environment(self.folder), self.threads)
         # Two sides take turns on the same cores: a thread of OpenMP that spins while it waits keeps
         # the one it waits for from running, for 50 ms and more where 0.5 ms are right.
         environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if self.device == "cpu":
             environment["CUDA_VISIBLE_DEVICES"] = "-1"
+        else:  # TensorFlow would take all of the GPU's memory, and the other side needs some
+            environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
         try:
             with self.log.open("ab") as log:
                 self.process = subprocess.Popen(
@@ -188,7 +220,15 @@ class WorkerSide:
         """Wait until the model is loaded and return its description (`verify.engine.Engine`)."""
         return self._receive(Stage.LOAD)
 
-    def begin_run(self, inputs: dict[str, np.ndarray], folder: Path) -> None:
+    def in_float64(self, inputs: dict[str, np.ndarray], folder: Path) -> Outputs:
+        """Return the outputs of the model in float64; see `verify.engine.Engine.in_float64`."""
+        shutil.rmtree(folder, ignore_errors=True)
+        self.begin_run(inputs, folder, "in_float64")
+        return self.end_run()[0]
+
+    def begin_run(
+        self, inputs: dict[str, np.ndarray], folder: Path, command: str = "run"
+    ) -> None:
         """Hand the inputs over, as files, and start; outputs go to ``folder``."""
         from verify.arrays import write
 
@@ -198,7 +238,7 @@ class WorkerSide:
             name: write(array, place / f"in{index}.npy")
             for index, (name, array) in enumerate(inputs.items())
         }
-        self._send({"command": "run", "inputs": told, "folder": str(place)})
+        self._send({"command": command, "inputs": told, "folder": str(place)})
 
     def end_run(self) -> tuple[Outputs, dict[str, Any]]:
         """Wait for the outputs, mapped from their files, and facts of the run."""
@@ -206,6 +246,14 @@ class WorkerSide:
 
         facts = self._receive(Stage.RUN)
         return {name: read(told) for name, told in facts.pop("outputs").items()}, facts
+
+    def weights(self) -> Holding:
+        """Return what the model holds, mapped from a file."""
+        from verify.proof.held import read
+
+        path = self.folder / f"{self.label}.weights"
+        self._send({"command": "weights", "path": str(path)})
+        return read(self._receive(Stage.LOAD)["weights"])
 
     def graph(self, signature: Signature | None) -> ir.Model:
         """Return the model as an ONNX graph, its weights mapped from a file."""
@@ -315,24 +363,6 @@ class WorkerSide:
             lines = self.log.read_text(errors="replace").strip().splitlines()
             return lines[-1].strip()[:300] if lines else ""
         return ""
-
-
-def packages_alone(folder: Path) -> Path:
-    """Return a folder in which another interpreter finds our packages and nothing else.
-
-    Where ours are installed, everything else of this interpreter lies beside them.
-    """
-    place = folder / "packages"
-    root = Path(converter.__file__).resolve().parent.parent
-    try:
-        place.mkdir(exist_ok=True)
-        for name in ("converter", "verify"):
-            link = place / name
-            if not link.is_symlink():
-                link.symlink_to(root / name, target_is_directory=True)
-    except OSError:  # a system without symbolic links
-        return root
-    return place
 
 
 def name_of(model: Any) -> str:

@@ -1,20 +1,22 @@
 """A process that holds one side: JSON lines come in, JSON lines go out, tensors lie in files.
 
 Runs as ``python -m verify.worker``, in any interpreter that has NumPy and the side's framework.
-Commands: ``load``, ``run``, ``graph``, ``time``, ``close``; see `Server`.
+Commands: ``load``, ``run``, ``graph``, ``weights``, ``time``, ``close``; see `Server`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    import numpy as np
+
+from converter.stages.child import channels, volunteer
 
 MEMORY_EXIT = 77
 """Exit status of a worker that found no memory even for its answer."""
@@ -27,25 +29,33 @@ class Server:
         self.engine: Any = None
 
     def load(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Load a file: ``path``, ``trust``, ``factory``, ``runtimes``, ``device``."""
-        from verify.engine import Engine, loader
+        """Load a file: ``path``, ``trust``, ``factory``, ``runtimes``, ``device``.
 
+        ``memory_limit``: bytes past which allocations fail, or null.
+        """
+        from verify.engine import Engine, loader
+        from verify.limits import limit_memory
+
+        limit_memory(message["memory_limit"])
         load = loader(message["path"], trust=message["trust"], factory=message["factory"])
         self.engine = Engine(load, message["runtimes"], message["device"])
         return self.engine.description
 
     def run(self, message: dict[str, Any]) -> dict[str, Any]:
         """Run on ``inputs``, what `verify.arrays.write` told of each; outputs go to ``folder``."""
-        from verify.arrays import read, write
+        from verify.arrays import read
 
         inputs = {name: read(told) for name, told in message["inputs"].items()}
         outputs, facts = self.engine.run(inputs)
-        folder = Path(message["folder"])
-        told = {
-            name: write(array, folder / f"{index}.npy")
-            for index, (name, array) in enumerate(outputs.items())
-        }
-        return {**facts, "outputs": told}
+        return {**facts, "outputs": _written(outputs, Path(message["folder"]))}
+
+    def in_float64(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Run a copy in float64, as `run` does."""
+        from verify.arrays import read
+
+        inputs = {name: read(told) for name, told in message["inputs"].items()}
+        outputs = self.engine.in_float64(inputs)
+        return {"outputs": _written(outputs, Path(message["folder"]))}
 
     def graph(self, message: dict[str, Any]) -> dict[str, Any]:
         """Trace with ``signature``, plain data or null; the ONNX file goes to ``path``."""
@@ -59,9 +69,24 @@ class Server:
         ir.save(model, path, external_data=path.name + ".data")
         return {}
 
+    def weights(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Write all weights to the file ``path``; what `verify.proof.held.write` tells of them."""
+        from verify.proof.held import write
+
+        return {"weights": write(self.engine.weights(), Path(message["path"]))}
+
     def time(self, message: dict[str, Any]) -> dict[str, Any]:
         """Repeat the last run ``count`` times."""
         return {"seconds": self.engine.time(message["count"])}
+
+
+def _written(outputs: dict[str, np.ndarray], folder: Path) -> dict[str, Any]:
+    from verify.arrays import write
+
+    return {
+        name: write(array, folder / f"{index}.npy")
+        for index, (name, array) in enumerate(outputs.items())
+    }
 
 
 def answer(server: Server, message: dict[str, Any]) -> dict[str, Any]:
@@ -98,28 +123,10 @@ def serve(commands: TextIO, answers: TextIO) -> None:
         answers.flush()
 
 
-PR_SET_PDEATHSIG = 1
-"""From Linux's ``sys/prctl.h``."""
-
-
-def volunteer() -> None:
-    """Ask Linux to end this process with its parent, and first of all when memory runs out."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    with contextlib.suppress(OSError, AttributeError):  # another system, where we go without
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def main() -> None:
-    """Keep the two channels to ourselves: what a framework prints must not end up in an answer."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    """Answer until the parent has enough."""
     volunteer()
-    commands = os.fdopen(os.dup(0), "r", encoding="utf-8")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)
-    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
+    commands, answers = channels()
     try:
         serve(commands, answers)
     except MemoryError:

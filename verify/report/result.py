@@ -51,18 +51,22 @@ class OutputComparison:
         snr_db: signal-to-noise ratio in dB, a as the signal; infinite where there is no difference.
         mismatches: how many elements differ by more than the limit.
         count: how many elements there are.
-        limit: largest ``max_abs`` that passes; with rtol and atol, the smallest over all elements.
+        limit: largest ``max_abs`` that passes; with rtol and atol, the smallest over all elements;
+            where the noise was measured, the largest ``error`` that passes.
         limit_reason: where the limit comes from.
         passed: the verdict.
         reason: why it failed; empty where it passed.
         noise: the source's own error relative to its largest value, where it was measured.
-        rms: root mean square of the difference.
+        rms: root mean square of the difference; where the noise was measured, of b's from the exact
+            result.
         rms_limit: largest ``rms`` that passes; ``None``: it is not judged.
         noise_rms: root mean square of the source's own error, in units of the output, where it was
             measured.
         ties: elements that differ where the reference's own margin is inside the noise, and pass.
         histogram: number of elements whose difference relative to the largest value of a is zero,
             below 1e-12, then by decades up to 10, and above (`HISTOGRAM_EDGES`).
+        error: b's difference from the exact result, of the element that comes closest to its limit;
+            ``None`` where the noise was not measured.
     """
 
     name: str
@@ -85,6 +89,7 @@ class OutputComparison:
     noise_rms: float | None = None
     ties: int = 0
     histogram: tuple[int, ...] = ()
+    error: float | None = None
 
 
 HISTOGRAM_EDGES = tuple(10.0**exponent for exponent in range(-12, 2))
@@ -104,6 +109,7 @@ class Run:
         reason: what happened, where it failed.
         outputs: comparison of each output, by name.
         seconds: seconds that each side took, first run included.
+        digest: first digits of the SHA-256 of the inputs (`verify.digest.of_inputs`).
     """
 
     label: str
@@ -114,6 +120,7 @@ class Run:
     reason: str = ""
     outputs: Mapping[str, OutputComparison] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    digest: str = ""
 
     @property
     def title(self) -> str:
@@ -196,6 +203,7 @@ class Report:
         depth: node by node, with ``deep`` and after a mismatch.
         location: where a mismatch comes from.
         training: training parity, where it was asked for.
+        inputs: dtype and shape of each input, as in ``--input``.
     """
 
     a: Side
@@ -207,6 +215,7 @@ class Report:
     depth: Depth | None = None
     location: Location | None = None
     training: TrainingParity | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

@@ -1,0 +1,173 @@
+"""The verdict on one output against the exact result, by the noise that is legitimate there.
+
+With e the error of b and s the standard deviation of the noise (`verify.noise`), by element, b
+passes if
+
+- no element is off by more than ``MAX * s``,
+- the root mean square of e is at most ``RMS`` times that of s, over all elements and
+- at most ``SLICE`` times, over those that share a place on the channel or on the last axis,
+
+and none of these limits is above the ceiling of the dtype. The constants are what right targets
+need, with room: PyTorch's rebuild, ONNX Runtime and TensorFlow's rebuild of the zoo's models
+against PyTorch's and Keras's own results. Planted faults start at seven times the noise.
+
+A verdict is sought with few draws first, and then half of each limit counts, so that luck with few
+draws can fail nothing and pass little; whoever fails is judged again with more draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from verify.noise import OutputNoise
+from verify.tolerance import CEILING
+
+MAX = 10.0
+"""Right targets were up to 10.7 off with two draws, 5.2 with all."""
+
+RMS = 2.5
+"""Right targets were up to 1.4 with two draws, 1.2 with all."""
+
+SLICE = 3.0
+"""Of slices with many elements; right targets were up to 1.6. For ``n`` of them the limit is
+``SLICE + (MAX - SLICE) / sqrt(n)``: a slice may be one element."""
+
+FEW = 0.5
+"""Part of the limits that counts while more draws can be made."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was found.
+
+    Attributes:
+        passed: the verdict.
+        error: error of the element that comes closest to its limit, in units of the output.
+        limit: its limit.
+        worst: its place in the flattened output.
+        beyond: how many elements are past their limits.
+        rms, rms_limit: root mean square of all errors, and what it may be.
+        reason: what is wrong, in words; ``""`` where nothing is.
+        ceiling: the limit is the ceiling, the noise alone would allow more.
+    """
+
+    passed: bool
+    error: float
+    limit: float
+    worst: int
+    beyond: int
+    rms: float
+    rms_limit: float
+    reason: str = ""
+    ceiling: bool = False
+
+
+def trusted(noise: OutputNoise) -> bool:
+    """Tell whether the graph says what the source says, with as many draws as that needs."""
+    while not noise.credible:
+        if not noise.more():
+            return False
+    return True
+
+
+def judge(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None = None) -> Judgement:
+    """Judge an output of b, with as many draws as the verdict needs.
+
+    Args:
+        b: the output, any float dtype, of the exact result's shape.
+        noise: noise of this output; more draws are made where they are needed.
+        usable: elements to judge, a boolean array; ``None``: all. The others are finite nowhere.
+    """
+    while True:
+        quick = _judge(b, noise, usable, FEW)
+        if quick.passed or not noise.more():
+            break
+    return quick if quick.passed else _judge(b, noise, usable, 1.0)
+
+
+def _judge(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None, part: float) -> Judgement:
+    exact = noise.exact
+    usable = np.isfinite(exact) if usable is None else usable & np.isfinite(exact)
+    if not usable.any():
+        return Judgement(True, 0.0, 0.0, 0, 0, 0.0, 0.0)
+    error = np.abs(np.where(usable, b.astype(np.float64), 0.0) - np.where(usable, exact, 0.0))
+    deviation, ceiling = noise.deviation, _ceiling(noise)
+    limit = np.minimum(part * MAX * deviation, ceiling)
+    beyond = (error > limit) & usable
+    with np.errstate(divide="ignore", invalid="ignore"):
+        closeness = np.where(error > 0, error / limit, 0.0)
+    worst = int(np.argmax(closeness))
+    count = int(np.count_nonzero(usable))
+    squares, variances = np.square(error), np.where(usable, np.square(deviation), 0.0)
+    rms = float(np.sqrt(squares.sum() / count))
+    rms_limit = min(part * RMS * float(np.sqrt(variances.sum() / count)), ceiling)
+    place = _worst_slice(squares, variances, part)
+    at = float(error.reshape(-1)[worst]), float(limit.reshape(-1)[worst])
+    reason = ""
+    if beyond.any():
+        reason = _elements(b, noise, worst, int(np.count_nonzero(beyond)), *at)
+    elif rms > rms_limit:
+        reason = (
+            f"the differences from the exact result are {rms:.2g} in root mean square, "
+            f"{rms_limit:.2g} is allowed"
+        )
+    elif place:
+        reason = place
+    ceiling_binds = at[1] == ceiling
+    return Judgement(
+        not reason, *at, worst, int(np.count_nonzero(beyond)), rms, rms_limit, reason, ceiling_binds
+    )
+        worst,
+        int(np.count_nonzero(beyond)),
+        rms,
+        rms_limit,
+        reason,
+        at[1] == ceiling,
+    )
+
+
+def _ceiling(noise: OutputNoise) -> float:
+    """Return the most that an element may be off, whatever the noise: by the largest value.
+
+    An output that is nothing but noise (a constant after its mean is taken off) is no measure for
+    itself; there, numbers of ordinary size are.
+    """
+    largest = float(noise.deviation.max(initial=0.0))
+    peak = noise.peak
+    if peak <= NOTHING_BUT_NOISE * largest:
+        peak = max(peak, 1.0)
+    return CEILING[noise.dtype] * peak
+
+
+NOTHING_BUT_NOISE = 30.0
+"""Where the largest value is within so many deviations, there is no signal to relate noise to."""
+
+
+def _worst_slice(squares: np.ndarray, variances: np.ndarray, part: float) -> str:
+    """Say which slice of the channel or of the last axis is too far off; nothing if none is."""
+    for axis in sorted({1, squares.ndim - 1}) if squares.ndim > 1 else ():
+        others = tuple(other for other in range(squares.ndim) if other != axis)
+        among = squares.size / squares.shape[axis]
+        most = part * (SLICE + (MAX - SLICE) / among**0.5)
+        wrong, allowed = squares.mean(axis=others), variances.mean(axis=others) * most**2
+        if (wrong > allowed).any():
+            index = int(np.argmax(wrong - allowed))
+            return (
+                f"at {index} of axis {axis} the differences from the exact result are "
+                f"{wrong[index] ** 0.5:.2g} in root mean square, "
+                f"{allowed[index] ** 0.5:.2g} is allowed"
+            )
+    return ""
+
+
+def _elements(
+    b: np.ndarray, noise: OutputNoise, worst: int, beyond: int, error: float, limit: float
+) -> str:
+    index = [int(place) for place in np.unravel_index(worst, b.shape)]
+    got, exact = float(b.reshape(-1)[worst]), float(noise.exact.reshape(-1)[worst])
+    return (
+        f"{beyond} of {b.size} elements differ by more than the noise allows; most at {index}: "
+        f"{got:.6g} instead of {exact:.6g}, off by {error:.2g} where {limit:.2g} is allowed"
+    )

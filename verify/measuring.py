@@ -1,0 +1,188 @@
+"""The noise of each run of a job: the source's graph, run beside it and checked against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from converter.errors import EquiportError
+from verify import matching
+from verify.executions import Arrays, Executions
+from verify.noise import OutputNoise, Reference
+from verify.sides import Failure
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from verify.job import Job
+
+DISAGREES = 2.0
+"""How far the graph in float64 may be from the source in float64, in its own noise: a source that
+computes a part in float32 on purpose is as far as once the noise."""
+
+_RUNNING = (EquiportError, ValueError, RuntimeError, TypeError, IndexError, KeyError)
+"""What a graph raises that cannot be rebuilt, or cannot run in float64."""
+
+
+class Measurer:
+    """Measures a job's noise, run by run; what cannot be measured is said once in the findings."""
+
+    def __init__(self, job: Job, view: matching.View, framework: str) -> None:
+        self.job, self.view, self.framework = job, view, framework
+        self.reference: Reference | None = None
+        self.given_up = False
+        self.checked: set[tuple] = set()
+        self.unchecked = False
+        self.source_is_exact = False
+
+    def noise(
+        self, inputs: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
+    ) -> dict[str, OutputNoise]:
+        """Return the noise of the floating-point outputs; nothing where it cannot be measured.
+
+        Args:
+            inputs: what a was run on, by a's names.
+            values: a's outputs by their names in the report.
+        """
+        if self.given_up or not self.job.options.tolerance.measured:
+            return {}
+        try:
+            reference = self._reference(inputs, values)
+            if reference is None:
+                return {}
+            if self.source_is_exact:
+                exact = self._source_in_float64(inputs, values)
+                return reference.noise(inputs, values, True, exact)
+            noises = reference.noise(inputs, values)
+            return self._check(reference, noises, inputs, values)
+        except (*_RUNNING, Failure) as error:
+            self._give_up(f"the source's noise could not be measured: {_first_line(error)}")
+            return {}
+
+    def _give_up(self, reason: str) -> None:
+        self.given_up = True
+        self.job.findings.append(f"{reason}; the fixed limits per dtype decide")
+
+    def _reference(self, inputs: Mapping[str, Any], values: Mapping[str, Any]) -> Reference | None:
+        if self.reference is None:
+            graph = self.job.graph("a")
+            if graph is None:
+                self.given_up = True
+                self.job.findings.append("without its graph the fixed limits per dtype decide")
+                return None
+            self.job.options.progress("measuring the source's own noise in float64")
+            self.reference = Reference(graph)
+            self.reference.runs = _Named(self.reference.runs, graph, inputs, values, self.view)
+        return self.reference
+
+    def _check(
+        self, reference: Reference, noises: dict[str, OutputNoise],
+        inputs: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray],
+    ) -> dict[str, OutputNoise]:  # fmt: skip
+        """Hold the graph against the source's own float64 run, once for all sizes."""
+        if self.framework == "onnx" or self.unchecked:
+            return noises
+        sizes = tuple(array.shape for array in inputs.values())
+        if sizes not in self.checked:
+            try:
+                exact = self._source_in_float64(inputs, values)
+            except (EquiportError, Failure) as error:
+                self.unchecked = True
+                self.job.findings.append(
+                    "the graph that gives the exact result was not held against the source in "
+                    f"float64: {_first_line(error)}"
+                )
+                return noises
+            if wrong := _disagreement(noises, exact):
+                self.source_is_exact = True
+                self.job.findings.append(f"{wrong}; the source's own float64 run is the reference")
+                return reference.noise(inputs, values, True, exact)
+            self.checked.add(sizes)
+        for noise in noises.values():
+            noise.case.checked = True
+        return noises
+
+    def _source_in_float64(
+        self, inputs: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
+    ) -> Arrays:
+        results = list(self.job.a.in_float64(dict(inputs), self.job.folder / "float64").values())
+        if len(results) != len(values):
+            raise ValueError(f"it returns {len(results)} outputs in float64, {len(values)} else")
+        return dict(zip(values, results, strict=True))
+
+
+def _disagreement(noises: Mapping[str, OutputNoise], exact: Arrays) -> str:
+    """Say where the graph is not what the source computes; nothing if it is."""
+    for name, noise in noises.items():
+        if exact[name].shape != noise.exact.shape:
+            return f"the traced graph gives {name!r} another shape than the source does"
+        with np.errstate(invalid="ignore"):
+            apart = exact[name].astype(np.float64) - noise.exact
+        apart = apart[np.isfinite(apart)]
+        distance = float(np.sqrt(np.square(apart).mean())) if apart.size else 0.0
+        while distance > DISAGREES * noise.drawn_rms:
+            if not noise.more():
+                return (
+                    f"the traced graph is not what the source computes: in float64, {name!r} "
+                    f"differs by {distance:.2g} in root mean square, and rounding in its own "
+                    f"precision by {noise.drawn_rms:.2g}"
+                )
+    return ""
+
+
+class _Named:
+    """A graph's executions under the names, and with the axes, that the report has.
+
+    Raises:
+        ValueError: inputs or outputs cannot be brought together.
+    """
+
+    def __init__(
+        self, runs: Executions, graph: ir.Model, inputs: Mapping[str, Any],
+        values: Mapping[str, Any], view: matching.View,
+    ) -> None:  # fmt: skip
+        self.runs = runs
+        self.inputs = _pairs([v.name or "" for v in graph.graph.inputs], list(inputs), "inputs")
+        self.outputs = _pairs([v.name or "" for v in graph.graph.outputs], list(values), "outputs")
+        self.permutations = {name: _permutation(view, name) for name in values}
+
+    def exact(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        return self._shown(self.runs.exact(self._fed(inputs)))
+
+    def own(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        return self._shown(self.runs.own(self._fed(inputs)))
+
+    def moved(self, inputs: Mapping[str, np.ndarray], seed: int, reach: int = 1) -> Arrays:
+        return self._shown(self.runs.moved(self._fed(inputs), seed, reach))
+
+    def _fed(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        return {name: inputs[shown] for name, shown in self.inputs.items()}
+
+    def _shown(self, results: Arrays) -> Arrays:
+        return {shown: self._turned(shown, results[name]) for name, shown in self.outputs.items()}
+
+    def _turned(self, name: str, array: np.ndarray) -> np.ndarray:
+        permutation = self.permutations.get(name)
+        if permutation is None or len(permutation) != array.ndim:
+            return array
+        return array.transpose(np.argsort(permutation))
+
+
+def _permutation(view: matching.View, name: str) -> tuple[int, ...] | None:
+    spec = view.output(name)
+    return spec.permutation if spec is not None else None
+
+
+def _pairs(graph: list[str], shown: list[str], what: str) -> dict[str, str]:
+    """Return which name in the report a name in the graph has: the same, else by order."""
+    if set(graph) <= set(shown):
+        return {name: name for name in graph}
+    if len(graph) != len(shown):
+        raise ValueError(f"the graph has the {what} {graph}, the source {shown}")
+    return dict(zip(graph, shown, strict=True))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
