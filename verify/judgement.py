@@ -119,13 +119,6 @@ def _judge(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None, part: f
     return Judgement(
         not reason, *at, worst, int(np.count_nonzero(beyond)), rms, rms_limit, reason, ceiling_binds
     )
-        worst,
-        int(np.count_nonzero(beyond)),
-        rms,
-        rms_limit,
-        reason,
-        at[1] == ceiling,
-    )
 
 
 def _ceiling(noise: OutputNoise) -> float:
