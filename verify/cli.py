@@ -25,8 +25,13 @@ class FailOn(StrEnum):
 
 @app.command(help="Run two models on the same inputs and compare what comes out.")
 def verify(
-    a: Annotated[str, typer.Argument(help="The source: file or folder.", show_default=False)],
-    b: Annotated[str, typer.Argument(help="The target: file or folder.", show_default=False)],
+    context: typer.Context,
+    a: Annotated[
+        str | None, typer.Argument(help="The source: file or folder.", show_default=False)
+    ] = None,
+    b: Annotated[
+        str | None, typer.Argument(help="The target: file or folder.", show_default=False)
+    ] = None,
     input_: Annotated[
         list[str] | None,
         typer.Option(
@@ -109,6 +114,14 @@ def verify(
     summary: Annotated[
         bool, typer.Option("--summary", help="Append Markdown to $GITHUB_STEP_SUMMARY.")
     ] = False,
+    lock: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write a record to verify against later."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="RECORD", help="Verify as RECORD says and tell what has drifted."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No table, no progress.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line per run.")] = False,
 ) -> None:
@@ -121,6 +134,9 @@ def verify(
         verbose=verbose,
         fail_on=fail_on.value,
         summary=summary,
+        lock=lock,
+        against=against,
+        given=tuple(name for name in context.params if _is_given(context, name)),
     )
     invocation.run(
         a,
@@ -144,6 +160,11 @@ def verify(
         python_tf=python_tf,
         timeout=timeout,
     )
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
 
 
 def with_optional_values(arguments: list[str]) -> list[str]:

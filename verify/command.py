@@ -6,9 +6,14 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from converter.errors import EquiportError, UsageError
+
+if TYPE_CHECKING:
+    from verify.drift import Change
+    from verify.recheck import Recheck
+    from verify.report.result import Report
 
 INTERRUPTED = 130
 """Exit code of a run that was stopped with Ctrl-C, as shells have it."""
@@ -27,6 +32,9 @@ class Invocation:
         verbose: one line per run, too.
         fail_on: ``failure``, ``finding`` or ``never``.
         summary: append Markdown to the file that GitHub names in ``GITHUB_STEP_SUMMARY``.
+        lock: path of the record to write, if any.
+        against: path of the record to compare against, if any.
+        given: names of the command's parameters that the user gave.
     """
 
     files: Mapping[str, str]
@@ -34,8 +42,11 @@ class Invocation:
     verbose: bool = False
     fail_on: str = "failure"
     summary: bool = False
+    lock: str | None = None
+    against: str | None = None
+    given: tuple[str, ...] = ()
 
-    def run(self, a: str, b: str, rename_texts: list[str], **options: Any) -> None:
+    def run(self, a: str | None, b: str | None, rename_texts: list[str], **options: Any) -> None:
         """Compare, report, exit with the right code."""
         try:
             code = self._work(a, b, rename_texts, options)
@@ -51,13 +62,21 @@ class Invocation:
         if code:
             raise SystemExit(code)
 
-    def _work(self, a: str, b: str, rename_texts: list[str], options: dict[str, Any]) -> int:
+    def _work(
+        self, a: str | None, b: str | None, rename_texts: list[str], options: dict[str, Any]
+    ) -> int:
         self._check_files()
-        rename = dict(map(_renaming, rename_texts))
+        options["rename"] = dict(map(_renaming, rename_texts))
+        recheck = self._recheck()
+        if recheck is not None:
+            a, b = recheck.models(a, b)
+            options |= recheck.arguments
+        if a is None or b is None:
+            raise UsageError("two models are needed", hint="verify A B, or verify --against RECORD")
         from verify.verification import verify
 
         with self._progress() as progress:
-            report = verify(a, b, rename=rename, progress=progress, **options)
+            report = verify(a, b, progress=progress, **options)
         self._print(report)
         for kind, path in self.files.items():
             text = getattr(report, f"to_{kind}")(None if path == STDOUT else path)
@@ -67,11 +86,46 @@ class Invocation:
             from verify.report.markdown import append
 
             append(report, job_summary())
+        if self.lock is not None:
+            self._write_lock(report, a, b, options)
+        changes = recheck.changes(report, a, b, options) if recheck is not None else []
+        if recheck is not None:
+            self._show_changes(changes)
         sys.stdout.flush()
         if self.fail_on == "never":
             return 0
-        strict = self.fail_on == "finding" and bool(report.findings)
-        return 0 if report.passed and not strict else 1
+        strict = self.fail_on == "finding" and bool(report.findings or changes)
+        drifted = any(change.what.failed for change in changes)
+        return 0 if report.passed and not strict and not drifted else 1
+
+    def _recheck(self) -> Recheck | None:
+        """Read the record to compare against, if there is one."""
+        if self.against is None:
+            return None
+        from verify.recheck import Recheck, refuse_decided
+
+        refuse_decided(self.given, lambda name: f"--{name.rstrip('_').replace('_', '-')}")
+        return Recheck(self.against)
+
+    def _write_lock(self, report: Report, a: str, b: str, options: dict[str, Any]) -> None:
+        from pathlib import Path
+
+        from verify import lock
+
+        assert self.lock is not None
+        folder = Path(self.lock).absolute().parent
+        lock.write(lock.record(report, Path(a), Path(b), options, folder), self.lock)
+
+    def _show_changes(self, changes: list[Change]) -> None:
+        """Print what has drifted: to standard error where a machine reads standard output."""
+        from verify.recheck import told
+
+        assert self.against is not None
+        if not self.quiet:
+            self._stream().write(told(changes, self.against))
+
+    def _stream(self) -> TextIO:
+        return sys.stderr if STDOUT in self.files.values() else sys.stdout
 
     def _check_files(self) -> None:
         """Refuse what would only fail after all the work."""
@@ -90,6 +144,8 @@ class Invocation:
                 check_writable(path)
         if self.summary:
             check_writable(job_summary())
+        if self.lock is not None:
+            check_writable(self.lock)
 
     def _print(self, report: Any) -> None:
         """Print the table: to standard error where a machine reads standard output."""
@@ -99,7 +155,7 @@ class Invocation:
 
         from verify.report.terminal import WIDTH, show
 
-        stream = sys.stderr if STDOUT in self.files.values() else sys.stdout
+        stream = self._stream()
         width = None if stream.isatty() else WIDTH
         show(report, Console(file=stream, width=width), self.verbose)
 

@@ -8,6 +8,8 @@ from converter.errors import OutputError
 from verify.report.files import write_text
 from verify.report.numbers import cosine, decibel, number, seconds, size
 from verify.report.result import Report
+from verify.report.sentences import sentences
+from verify.report.terminal_proof import training_lines, weight_lines
 
 
 def to_markdown(report: Report) -> str:
@@ -29,6 +31,11 @@ def to_markdown(report: Report) -> str:
             "ok" if item.passed else "**FAIL**",
         ]  # fmt: skip
         lines.append("| " + " | ".join(map(_cell, cells)) + " |")
+    parts = [f"- {_cell(line)}" for line in weight_lines(report.weights)] if report.weights else []
+    parts += [f"- **{heading}**: {_cell(words)}" for heading, words in sentences(report)]
+    if report.training is not None:
+        parts += [f"- {_cell(line)}" for line in training_lines(report.training)]
+    lines += ["", *parts] if parts else []
     if report.latency is not None:
         a, b = report.latency.a, report.latency.b
         lines += ["", f"Latency: a {seconds(a.median)}, b {seconds(b.median)} (median), "

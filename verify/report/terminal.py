@@ -11,6 +11,8 @@ from rich.table import Table
 
 from verify.report.numbers import cosine, decibel, number, seconds, size
 from verify.report.result import OutputComparison, Report, Side
+from verify.report.sentences import sentences
+from verify.report.terminal_proof import training_lines, weight_lines
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -45,8 +47,14 @@ def show(report: Report, console: Console, verbose: bool = False) -> None:
     if verbose:
         for run in report.runs:
             console.print(f"  {run.stage.value:9} {escape(run.title)}", highlight=False)
+    for heading, words in sentences(report):
+        console.print(f"{heading}: {escape(words)}", highlight=False)
     if report.latency is not None:
         console.print(_latency(report), highlight=False)
+    for line in weight_lines(report.weights) if report.weights is not None else ():
+        console.print(escape(line), highlight=False)
+    for line in training_lines(report.training) if report.training is not None else ():
+        console.print(escape(line), highlight=False)
     memory = [f"{s.label} {size(s.peak_bytes)}" for s in (report.a, report.b) if s.peak_bytes]
     if memory:
         console.print(f"peak memory: {', '.join(memory)}", highlight=False)
