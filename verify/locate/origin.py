@@ -1,0 +1,275 @@
+"""Tell where errors begin from where they only pass through.
+
+A value of the reference that b has not got is no error by itself: b may have fused or folded it
+away. It is *suspect* if it reaches an output through values that b has not got either. A node
+whose results are suspect although b has all that it reads is an *origin*. Results of constants and
+shapes alone are no suspects: they differ with the layout, and b may have them computed beforehand.
+
+Once there are suspects, graph b is gone through again. A node of b that reads the reference's
+values and gives none is paired with the suspect node that reads the same; its result is replaced
+by the reference's. So what follows an origin is judged by itself, and a second one is seen, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+
+from converter.rebuild.graph_values import constant_tensor
+from verify.locate.closeness import SAME, error_of, flat
+from verify.locate.graph import Wide
+from verify.locate.kernels import read_values
+from verify.locate.recording import Recording
+from verify.locate.walk import Item, Walk, walk
+
+UNMATCHED = float("inf")
+
+
+@dataclass
+class Findings:
+    """What a comparison of two graphs says of each node of the reference.
+
+    Attributes:
+        recording: the reference.
+        first: graph b on the reference's values wherever it has them.
+        suspects: nodes of the reference that lead to a wrong output.
+        origins: those among them at which an error begins, in order of computation, and how far
+            b's result is from the reference's, relative; infinite: b has nothing like it.
+        second: graph b with origins replaced; ``None`` if there were no suspects.
+        notes: what is wrong with an origin beside its values, by node.
+        counterparts: b's value for an origin.
+    """
+
+    recording: Recording
+    first: Walk
+    suspects: list[ir.Node] = field(default_factory=list)
+    origins: dict[ir.Node, float] = field(default_factory=dict)
+    second: Walk | None = None
+    notes: dict[ir.Node, str] = field(default_factory=dict)
+    counterparts: dict[ir.Node, ir.Value] = field(default_factory=dict)
+
+
+def find(recording: Recording, wide: Wide, inputs: dict, outputs: dict[str, str]) -> Findings:
+    """Compare graph b with a recording of the reference.
+
+    Args:
+        wide: graph b.
+        inputs: arrays by b's input names.
+        outputs: the reference's output names to b's.
+    """
+    first = walk(recording, wide, inputs)
+    findings = Findings(recording, first)
+    undelivered = _undelivered(recording, first, outputs)
+    findings.suspects = _suspects(recording, set(first.matches), undelivered)
+    if not findings.suspects:
+        return findings
+    pairs = _Pairs(recording, {*findings.suspects, *_behind(recording, first, findings.suspects)})
+    second = findings.second = walk(recording, wide, inputs, pairs)
+    resolved = set(second.matches) | pairs.resolved
+    left = _suspects(recording, resolved, _undelivered(recording, second, outputs))
+    origins = dict(pairs.errors)
+    for node in left:
+        if node not in origins and _ready(recording, node, resolved):
+            origins[node] = UNMATCHED
+    origins |= dict.fromkeys(_movements(findings, second, origins), UNMATCHED)
+    order = {node: index for index, node in enumerate(recording.wide.nodes)}
+    findings.origins = dict(sorted(origins.items(), key=lambda item: order[item[0]]))
+    findings.counterparts = pairs.values
+    return findings
+
+
+def _undelivered(recording: Recording, state: Walk, outputs: dict[str, str]) -> set[ir.Value]:
+    """Return the reference's outputs that b does not return under the output's name."""
+    theirs = {value.name: value for value in state.wide.outputs}
+    result = set()
+    for value in recording.wide.outputs:
+        other = theirs.get(outputs.get(value.name or "", ""))
+        item = state.items.get(other) if other is not None else None
+        if (
+            item is None
+            or item.number is None
+            or value not in recording.numbers
+            or item.number != recording.numbers[value]
+            or _dtype_differs(recording, state, value, other)
+        ):
+            result.add(value)
+    return result
+
+
+def _dtype_differs(
+    recording: Recording, state: Walk, value: ir.Value, other: ir.Value | None
+) -> bool:
+    mine = recording.wide.dtypes.get(value)
+    theirs = None if other is None else state.wide.dtypes.get(other)
+    return mine is not None and theirs is not None and mine != theirs
+
+
+def _suspects(recording: Recording, matched: set[int], undelivered: set[ir.Value]) -> list[ir.Node]:
+    """Return the nodes that lead to an undelivered output through values that b has not got."""
+    suspect: set[ir.Value] = set()
+    for value in undelivered:
+        node = value.producer()
+        if recording.numbers.get(value) not in matched or node is None:
+            suspect.add(value)
+        else:  # b has the value, and returns something else, or in another layout
+            suspect.add(value)
+    result = []
+    for node in reversed(recording.wide.nodes):
+        if not any(value in suspect for value in node.outputs):
+            continue
+        result.append(node)
+        suspect |= {
+            value for value in read_values(node)
+            if value is not None and recording.numbers.get(value) not in matched
+            and value not in recording.fixed
+        }  # fmt: skip
+    return result[::-1]
+
+
+def _behind(recording: Recording, state: Walk, suspects: list[ir.Node]) -> set[ir.Node]:
+    """Return the nodes behind suspects that compute from constants what b has not got."""
+    found: set[ir.Node] = set()
+    queue = list(suspects)
+    while queue:
+        for value in read_values(queue.pop()):
+            node = None if value is None else value.producer()
+            if value not in recording.fixed or node is None or node in found:
+                continue
+            if recording.numbers.get(value) not in state.matches:
+                found.add(node)
+                queue.append(node)
+    return found
+
+
+def _ready(recording: Recording, node: ir.Node, resolved: set[int]) -> bool:
+    """Tell whether b has, or was given, all that a node reads."""
+    return all(
+        value is None or constant_tensor(value) is not None or value in recording.fixed
+        or recording.numbers.get(value) in resolved
+        for value in read_values(node)
+    )  # fmt: skip
+
+
+def _movements(findings: Findings, second: Walk, origins: dict[ir.Node, float]) -> list[ir.Node]:
+    """Return nodes at which the layout begins to differ, on the way into an origin.
+
+    The same operator on the same values in the same layout gave its elements in another order in
+    b; what reads them is not to blame.
+    """
+    recording = findings.recording
+    found: list[ir.Node] = []
+    seen: set[ir.Node] = set(origins)
+    queue = list(origins)
+    while queue:
+        for value in read_values(queue.pop()):
+            match = None if value is None else second.matches.get(recording.numbers.get(value, -1))
+            if value is None or match is None or match.layout == SAME:
+                continue
+            node = value.producer()
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            queue.append(node)
+            other = second.counterparts[recording.numbers[value]].producer()
+            if other is not None and other.op_type == node.op_type and _reads_same(
+                recording, second, node, other
+            ):  # fmt: skip
+                found.append(node)
+    return found
+
+
+def _reads_same(recording: Recording, state: Walk, node: ir.Node, other: ir.Node) -> bool:
+    """Tell whether both read the same values in the same layout, constants apart."""
+    mine = [recording.numbers.get(v) for v in read_values(node)
+            if v is not None and constant_tensor(v) is None]  # fmt: skip
+    items = [state.items.get(v) for v in read_values(other)
+             if v is not None and constant_tensor(v) is None]  # fmt: skip
+    return sorted(map(str, mine)) == sorted(str(i.number if i else None) for i in items)
+
+
+@dataclass
+class _Pairs:
+    """Pairs nodes of b with suspect nodes of the reference, as `walk` meets them."""
+
+    recording: Recording
+    suspects: set[ir.Node]
+    errors: dict[ir.Node, float] = field(default_factory=dict)
+    values: dict[ir.Node, ir.Value] = field(default_factory=dict)
+    resolved: set[int] = field(default_factory=set)
+
+    def __call__(
+        self, state: Walk, node: ir.Node, items: Sequence[Item | None], made: list[Item]
+    ) -> None:
+        if any(item.resolved for item in made):
+            return
+        known = set(state.matches) | self.resolved
+        best, score = None, (False, 0, UNMATCHED)
+        for candidate in self.suspects:
+            if candidate in self.errors or not _ready(self.recording, candidate, known):
+                continue
+            rank = self._rank(state, candidate, node, items, made)
+            if rank is not None and (not best or _better(rank, score)):
+                best, score = candidate, rank
+        if best is None:
+            return
+        self.errors[best] = score[2]
+        outputs = [value for value in node.outputs if value.name]
+        self.values[best] = outputs[0]
+        for value, item in zip([v for v in best.outputs if v.name], made, strict=False):
+            number = self.recording.numbers.get(value)
+            if number is None:
+                continue
+            self.resolved.add(number)
+            item.number, item.base, item.resolved, item.twin = number, number, True, None
+            item.frontier = frozenset({number})
+
+    def _rank(
+        self, state: Walk, candidate: ir.Node, node: ir.Node, items: Sequence[Item | None],
+        made: list[Item],
+    ) -> tuple[bool, int, float] | None:  # fmt: skip
+        """Say how well a node of b fits a suspect: same operator, shared values, small error."""
+        if candidate.outputs[0] in self.recording.fixed:
+            return self._rank_fixed(state, candidate, node, items, made)
+        reads = {
+            self.recording.numbers[value] for value in read_values(candidate)
+            if value is not None and value in self.recording.numbers
+            and constant_tensor(value) is None and value not in self.recording.fixed
+        }  # fmt: skip
+        frontier = frozenset().union(*(item.frontier for item in items if item is not None))
+        shared = len(reads & frontier)
+        same = candidate.op_type == node.op_type
+        if reads and not shared:
+            return None
+        error = self._error(state, candidate, made)
+        if not same and (reads != reads & frontier or error == UNMATCHED):
+            return None
+        return same, shared, error
+
+    def _rank_fixed(
+        self, state: Walk, candidate: ir.Node, node: ir.Node, items: Sequence[Item | None],
+        made: list[Item],
+    ) -> tuple[bool, int, float] | None:  # fmt: skip
+        """Let only the same operator on the same values, but for a constant, be a counterpart."""
+        if candidate.op_type != node.op_type:
+            return None
+        mine = [self.recording.numbers.get(v) for v in read_values(candidate) if v is not None]
+        shared = sum(item is not None and item.number in mine for item in items)
+        if not shared or shared < len(mine) - 1:
+            return None
+        return True, shared, self._error(state, candidate, made)
+
+    def _error(self, state: Walk, candidate: ir.Node, made: list[Item]) -> float:
+        number = self.recording.numbers.get(candidate.outputs[0])
+        if number is None or made[0].raw is None:
+            return UNMATCHED
+        a = flat(self.recording.table.values[number])
+        b = flat(state.table.values[made[0].raw])
+        if a is None or b is None or a.numel() != b.numel():
+            return UNMATCHED
+        return error_of(a, b)
+
+
+def _better(rank: tuple[bool, int, float], other: tuple[bool, int, float]) -> bool:
+    return (rank[0], rank[1], -rank[2]) > (other[0], other[1], -other[2])
