@@ -29,6 +29,7 @@ from verify.sides import Failure, LiveSide, WorkerSide
 if TYPE_CHECKING:
     import onnx_ir as ir
 
+    from verify.executions import Executions
     from verify.proof import Proof
 
 AnySide = LiveSide | WorkerSide
@@ -36,7 +37,11 @@ AnySide = LiveSide | WorkerSide
 
 @dataclass
 class Job:
-    """One comparison under way."""
+    """One comparison under way.
+
+    Attributes:
+        executions: what runs the source's graph, where the caller has it from an earlier job.
+    """
 
     a: AnySide
     b: AnySide
@@ -47,6 +52,7 @@ class Job:
     signature: Signature | None = None
     graphs: dict[str, ir.Model | None] = field(default_factory=dict)
     proof: Proof | None = None
+    executions: Executions | None = None
 
     def run(self, declared: Signature | None, own_data: OwnData | None, wanted: Any) -> Report:
         """Load, make inputs, run, compare."""
@@ -83,6 +89,10 @@ class Job:
             run = self._compare(case, signature, feeds, views)
             report.runs.append(replace(run, digest=of_inputs(case.inputs(signature))))
         self._refusals(report)
+        if self.options.grad:
+            from verify.training.step import training_of
+
+            report.training = training_of(self, report, cases, signature, feeds, views)
         if self.options.latency:
             self._latency(report, cases, signature, feeds)
         self._memory(report)

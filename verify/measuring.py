@@ -73,7 +73,7 @@ class Measurer:
                 self.job.findings.append("without its graph the fixed limits per dtype decide")
                 return None
             self.job.options.progress("measuring the source's own noise in float64")
-            self.reference = Reference(graph)
+            self.reference = Reference(graph, self.job.executions)
             self.reference.runs = _Named(self.reference.runs, graph, inputs, values, self.view)
         return self.reference
 

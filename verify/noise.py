@@ -166,9 +166,9 @@ class Reference:
         ConversionError: the graph cannot be rebuilt.
     """
 
-    def __init__(self, model: ir.Model) -> None:
+    def __init__(self, model: ir.Model, runs: Executions | None = None) -> None:
         self.model = model
-        self.runs: Executions = executions(model)
+        self.runs: Executions = runs or executions(model)
 
     def noise(
         self, inputs: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray],

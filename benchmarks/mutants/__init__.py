@@ -1,0 +1,1 @@
+"""The verifier's own exam: faults planted in models, and how many of them it catches."""

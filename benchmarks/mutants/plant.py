@@ -1,0 +1,111 @@
+"""Plant faults: where each kind can be made in a graph, and the graph with one made."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from benchmarks.mutants import kinds as _kinds  # noqa: F401  (fills the table of kinds)
+from benchmarks.mutants.facts import Facts
+from benchmarks.mutants.kind import KINDS, Edit
+from benchmarks.mutants.scramble import scramble
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one fault can be planted.
+
+    Attributes:
+        kind: name of the kind.
+        node: index of the node, in order of `onnx_ir.Graph.all_nodes`.
+        ordinal: which of the kind's edits at that node.
+    """
+
+    kind: str
+    node: int
+    ordinal: int
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A graph with one fault in it, all names scrambled.
+
+    Attributes:
+        model: the graph.
+        place: the fault.
+        operator: operator of the node that it was planted at.
+        truth: names of the original's nodes at which the error begins: the node, or whatever
+            reads the weight that was altered, directly or through constants alone.
+    """
+
+    model: ir.Model
+    place: Place
+    operator: str
+    truth: frozenset[str]
+
+
+def places(model: ir.Model, facts: Facts, wanted: Iterable[str] | None = None) -> list[Place]:
+    """Return every place in a graph at which a fault of the wanted kinds (all) can be made."""
+    names = list(wanted) if wanted is not None else list(KINDS)
+    found = []
+    for index, node in enumerate(model.graph.all_nodes()):
+        for name in names:
+            for ordinal, _ in enumerate(KINDS[name].find(node, facts)):
+                found.append(Place(name, index, ordinal))
+    return found
+
+
+def drawn(all_places: list[Place], cap: int, seed: int) -> list[Place]:
+    """Return at most ``cap`` places of each kind, chosen by a seeded draw, in order."""
+    by_kind: dict[str, list[Place]] = {}
+    for place in all_places:
+        by_kind.setdefault(place.kind, []).append(place)
+    chosen = []
+    for name, some in by_kind.items():
+        generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        few = generator.permutation(len(some))[:cap]
+        chosen += [some[index] for index in sorted(few)]
+    return chosen
+
+
+def plant(model: ir.Model, facts: Facts, place: Place, seed: int) -> Mutant:
+    """Return a copy of a graph with one fault.
+
+    Args:
+        seed: of what the fault leaves to chance, and of the scrambled names.
+    """
+    copy = model.clone()
+    node = list(copy.graph.all_nodes())[place.node]
+    edit = list(KINDS[place.kind].find(node, facts))[place.ordinal]
+    truth = _truth(node, edit, facts)
+    generator = np.random.default_rng([seed, place.node, place.ordinal])
+    operator = node.op_type
+    edit.change(generator)
+    scramble(copy, generator)
+    return Mutant(copy, place, operator, truth)
+
+
+def _truth(node: ir.Node, edit: Edit, facts: Facts) -> frozenset[str]:
+    if edit.weight is None:
+        return frozenset(_with_owners(node))
+    names: set[str] = set()
+    seen: list[ir.Value] = [edit.weight]
+    for value in seen:
+        for reader, _ in value.uses():
+            names.update(_with_owners(reader))
+            seen += [out for out in reader.outputs if facts.constant(out) is not None]
+    return frozenset(names)
+
+
+def _with_owners(node: ir.Node) -> list[str]:
+    """Return a node's name and those of the nodes in whose bodies it lies."""
+    names = [node.name or ""]
+    graph = node.graph
+    while graph is not None and (owner := getattr(graph, "parent_node", None)) is not None:
+        names.append(owner.name or "")
+        graph = owner.graph
+    return names
