@@ -68,6 +68,14 @@ def convert(
         str | None,
         typer.Option(metavar="PATH", help="Interpreter that has onnx2tf (`make onnx2tf`)."),
     ] = None,
+    python_torch: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Interpreter in which all that is PyTorch's is done."),
+    ] = None,
+    python_tf: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Interpreter in which all that is TensorFlow's is done."),
+    ] = None,
     rtol: Annotated[
         float | None, typer.Option(help="Relative tolerance of the comparison.")
     ] = None,
@@ -113,7 +121,7 @@ def convert(
                 layout=layout, verify=verify, device=device, trust=trust, factory=model,
                 keep_failed=keep_failed, keep_paths=keep_paths, python_onnx2tf=python_onnx2tf,
                 verifier_options={"rtol": rtol, "atol": atol, "seeds": seeds, "latency": latency},
-                progress=progress,
+                progress=progress, python_torch=python_torch, python_tf=python_tf,
             )  # fmt: skip
         except VerificationFailed as error:
             invocation.show_report(error.report, report)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from converter.errors import ConversionError, UsageError, VerificationFailed
 from converter.formats import Source
 from converter.progress import Progress, Stage, count, size
-from converter.requirements import SOURCE, TARGET, require
+from converter.requirements import SOURCE, TARGET, TARGET_FRAMEWORK, require
 from converter.signature import Signature
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Options:
     python_onnx2tf: str | None = None
     verifier: Verifier | None = None
     verifier_options: Mapping[str, Any] = field(default_factory=dict)
+    python_torch: str | None = None
+    python_tf: str | None = None
 
 
 @dataclass
@@ -50,7 +52,8 @@ class Conversion:
 
     Attributes:
         model: the live target: an `nn.Module`, a `tf.Module`, a Keras model or an `onnx_ir.Model`;
-            ``None`` where the target lives in its file alone (``tflite``, engine onnx2tf).
+            ``None`` where the target lives in its file alone (``tflite``, engine onnx2tf, another
+            interpreter).
         path: what was written, ``None`` if nothing was asked for.
         report: the comparison, ``None`` if it was not asked for.
         graph: the ONNX graph between the two.
@@ -90,6 +93,8 @@ def convert(
     verifier: Verifier | None = None,
     verifier_options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    python_torch: str | None = None,
+    python_tf: str | None = None,
 ) -> Conversion:
     """Convert a model, verify the result, and only then hand it over.
 
@@ -112,6 +117,8 @@ def convert(
         python_onnx2tf: the interpreter that has onnx2tf.
         verifier: used in place of `verify.verify`.
         verifier_options: keywords for the verifier.
+        python_torch, python_tf: the interpreter in which everything of that framework is done:
+            loading and tracing a file, rebuilding and saving the target, running either side.
 
     Raises:
         UsageError: the arguments do not make sense.
@@ -125,20 +132,21 @@ def convert(
     """
     options = Options(
         to, purpose, engine, layout, device, trust, factory, keep_failed, keep_paths,
-        python_onnx2tf, verifier, dict(verifier_options or {}),
+        python_onnx2tf, verifier, dict(verifier_options or {}), python_torch, python_tf,
     )  # fmt: skip
     check(options)
     from converter.formats.staged import publish, refuse_existing, staged
+    from converter.stages import elsewhere
 
     progress = progress or Progress()
     path = Path(output) if output is not None else None
     if path is not None:
         refuse_existing(path)
     if engine != "onnx2tf":
-        require(TARGET[to], f"a target for {to}")
-    source = load_stage(model, options, progress)
-    require(SOURCE[source.framework], f"tracing a {source.framework} model")
-    graph, signature = trace_stage(source, inputs, dynamic, options, progress)
+        python = elsewhere.interpreter(TARGET_FRAMEWORK[to], options)
+        needed = (TARGET[to], f"a target for {to}")
+        require(*needed) if python is None else elsewhere.require(python, *needed)
+    source, graph, signature = traced(model, inputs, dynamic, options, progress)
     with ExitStack() as stack:
         temporary = stack.enter_context(staged(path)) if path is not None else None
         result = by_engine(source, graph, signature, temporary, options, progress, verify)
@@ -187,6 +195,21 @@ def check(options: Options) -> None:
             "the engine onnx2tf chooses the layout itself and declares it",
             hint="Leave --layout out, or use the native engine.",
         )
+
+
+def traced(
+    model: Any, inputs: Any, dynamic: Any, options: Options, progress: Progress
+) -> tuple[Source, ir.Model, Signature]:
+    """Load and trace, in the interpreter that was named for the source's framework."""
+    from converter.stages import elsewhere
+
+    python = elsewhere.source_interpreter(model, options)
+    if python is not None:
+        return elsewhere.trace(python, model, inputs, dynamic, options, progress)
+    source = load_stage(model, options, progress)
+    require(SOURCE[source.framework], f"tracing a {source.framework} model")
+    graph, signature = trace_stage(source, inputs, dynamic, options, progress)
+    return source, graph, signature
 
 
 def load_stage(model: Any, options: Options, progress: Progress) -> Source:
@@ -261,11 +284,14 @@ def by_engine(
     """Take the native road, and the other one where that fails and the user left the choice."""
     from converter.engines import native, onnx2tf
     from converter.formats.staged import discard
+    from converter.stages import elsewhere
 
+    python = elsewhere.interpreter(TARGET_FRAMEWORK[options.to], options)
+    own = native if python is None else elsewhere.Engine(python)
     if options.engine == "onnx2tf":
         return finish(onnx2tf, source, graph, signature, path, options, progress, wanted)
     try:
-        return finish(native, source, graph, signature, path, options, progress, wanted)
+        return finish(own, source, graph, signature, path, options, progress, wanted)
     except (ConversionError, VerificationFailed) as error:
         if options.engine != "auto" or path is None or not onnx2tf.available(options):
             raise
@@ -327,5 +353,7 @@ def compare(
         "trust": options.trust,
         "factory": options.factory,
         "device": options.device,
+        "python_torch": options.python_torch,
+        "python_tf": options.python_tf,
     }
     return verify(source.path or source.model, target, **{**given, **options.verifier_options})

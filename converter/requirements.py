@@ -15,6 +15,12 @@ TARGET = {
 }
 """Packages that rebuilding and saving needs."""
 
+TARGET_FRAMEWORK = {
+    "tf": "tensorflow", "keras": "tensorflow", "tflite": "tensorflow", "torch": "torch",
+    "onnx": "onnx",
+}  # fmt: skip
+"""Framework that a target is built in."""
+
 SOURCE = {"torch": ("torch", "onnxscript"), "tensorflow": ("tensorflow", "tf2onnx"), "onnx": ()}
 """Packages that tracing needs."""
 

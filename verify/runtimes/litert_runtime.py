@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import UsageError
 from converter.formats.tflite import find_interpreter
 from converter.signature import Signature
 from verify.arrays import as_array, dtype_name
+from verify.limits import threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +90,8 @@ def interpret(source: Source, device: str, kernels: str) -> LiteRTRunner:
     assert source.path is not None
     interpreter, types = find_interpreter(source.path)
     made = interpreter(
-        model_path=str(source.path), experimental_op_resolver_type=getattr(types, kernels)
+        model_path=str(source.path),
+        experimental_op_resolver_type=getattr(types, kernels),
+        num_threads=threads() or os.cpu_count(),
     )
     return LiteRTRunner(made, source.signature)

@@ -13,6 +13,7 @@ import onnxruntime
 from converter.errors import UnreadableModelError, UsageError
 from converter.signature import Signature, TensorSpec
 from verify.arrays import BITS, dtype_name, from_bits, to_bits
+from verify.limits import threads
 
 if TYPE_CHECKING:
     from converter.formats import Source
@@ -116,6 +117,7 @@ def session_runner(source: Source, device: str, optimisation: Any) -> OnnxRunner
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = optimisation
+    options.intra_op_num_threads = threads() or 0
     try:
         session = _session(source, options, providers)
     except Exception as error:
