@@ -140,7 +140,8 @@ class Job:
         if failures:
             stage, side, reason = _blame(failures)
             who = min(failures)
-            if who in case.optional and (who == "a" or failures[who].refused):
+            ran = failures[who].stage is Stage.RUN  # a crash or a hang is no refusal
+            if ran and who in case.optional and (who == "a" or failures[who].refused):
                 stage, side, reason = Stage.REFUSED, who, failures[who].reason
             return Run(case.label, case.seed, case.sizes, stage, side, reason, {}, seconds)
         outputs = self._outputs(feeds[0](inputs), results, signature, views)
