@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from converter.errors import EquiportError, UsageError
@@ -32,6 +33,7 @@ class Invocation:
         verbose: one line per run, too.
         fail_on: ``failure``, ``finding`` or ``never``.
         summary: append Markdown to the file that GitHub names in ``GITHUB_STEP_SUMMARY``.
+        tensorboard: folder for TensorBoard's event files, if they are asked for.
         lock: path of the record to write, if any.
         against: path of the record to compare against, if any.
         given: names of the command's parameters that the user gave.
@@ -42,6 +44,7 @@ class Invocation:
     verbose: bool = False
     fail_on: str = "failure"
     summary: bool = False
+    tensorboard: str | None = None
     lock: str | None = None
     against: str | None = None
     given: tuple[str, ...] = ()
@@ -73,6 +76,8 @@ class Invocation:
             options |= recheck.arguments
         if a is None or b is None:
             raise UsageError("two models are needed", hint="verify A B, or verify --against RECORD")
+        if self.tensorboard is not None:
+            options["graphs"] = True
         from verify.verification import verify
 
         with self._progress() as progress:
@@ -86,6 +91,8 @@ class Invocation:
             from verify.report.markdown import append
 
             append(report, job_summary())
+        if self.tensorboard is not None:
+            report.to_tensorboard(self.tensorboard)
         if self.lock is not None:
             self._write_lock(report, a, b, options)
         changes = recheck.changes(report, a, b, options) if recheck is not None else []
@@ -108,8 +115,6 @@ class Invocation:
         return Recheck(self.against)
 
     def _write_lock(self, report: Report, a: str, b: str, options: dict[str, Any]) -> None:
-        from pathlib import Path
-
         from verify import lock
 
         assert self.lock is not None
@@ -146,6 +151,11 @@ class Invocation:
             check_writable(job_summary())
         if self.lock is not None:
             check_writable(self.lock)
+        if self.tensorboard is not None:
+            from verify.report import tensorboard
+
+            tensorboard.check_available()
+            check_writable(Path(self.tensorboard) / tensorboard.EVENTS)
 
     def _print(self, report: Any) -> None:
         """Print the table: to standard error where a machine reads standard output."""

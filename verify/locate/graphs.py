@@ -10,8 +10,9 @@ import onnx_ir as ir
 
 from converter.rebuild.graph_values import constant_tensor, role_of, weight_name
 from converter.rebuild.prepare import plain_domain
-from verify.locate.closeness import FLOOR, error_of, flat
+from verify.locate.closeness import FLOOR, Layout, error_of, flat
 from verify.locate.graph import Wide
+from verify.locate.histogram import histogram
 from verify.locate.kernels import read_values
 from verify.locate.origin import Findings, find
 from verify.locate.recording import Recording, record
@@ -117,7 +118,19 @@ def _row(findings: Findings, node: ir.Node, index: int, suspects: set[ir.Node]) 
         value.name or "", error, noise, limit, status,
         properties.get("equiport.module_path", ""), properties.get("equiport.source_line", ""),
         weights_of(node), (other.name or "") if other is not None else "",
+        _histogram(findings, number, other, None if match is None else match.layout),
     )  # fmt: skip
+
+
+def _histogram(
+    findings: Findings, number: int | None, other: ir.Value | None, layout: Layout | None
+) -> tuple[int, ...]:
+    """Return how b's own result differs from the reference's, nothing replaced where it can be."""
+    item = None if other is None else findings.first.items.get(other)
+    if number is None or item is None or item.raw is None:
+        return ()
+    reference = findings.recording.table.values[number]
+    return histogram(reference, findings.first.table.values[item.raw], layout)
 
 
 def _propagated(

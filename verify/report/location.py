@@ -49,6 +49,8 @@ class NodeComparison:
         source_line: ``model.py:12`` of the user's code, ``""`` if not known.
         weights: names of the parameters and buffers that it reads.
         counterpart: the other side's name for the value, where it has one.
+        histogram: number of elements by their difference relative to the largest value of the
+            reference, as in `OutputComparison.histogram`; empty: not seen.
     """
 
     index: int
@@ -63,6 +65,7 @@ class NodeComparison:
     source_line: str = ""
     weights: tuple[str, ...] = ()
     counterpart: str = ""
+    histogram: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

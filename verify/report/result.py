@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.report.location import Depth, Location
+from verify.report.outline import OutlineNode
 from verify.report.proof import WeightProof
 from verify.report.training import TrainingParity
 
@@ -204,6 +205,8 @@ class Report:
         location: where a mismatch comes from.
         training: training parity, where it was asked for.
         inputs: dtype and shape of each input, as in ``--input``.
+        graphs: nodes of either side's ONNX graph, by label, where they were asked for; for
+            pictures, not in the JSON.
     """
 
     a: Side
@@ -216,6 +219,9 @@ class Report:
     location: Location | None = None
     training: TrainingParity | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+    graphs: Mapping[str, tuple[OutlineNode, ...]] = field(
+        default_factory=dict, metadata={"published": False}
+    )
 
     @property
     def passed(self) -> bool:
@@ -280,6 +286,16 @@ class Report:
         from verify.report import sarif
 
         return sarif.write(self, path)
+
+    def to_tensorboard(self, folder: str | Path) -> None:
+        """Write TensorBoard event files to a folder.
+
+        Raises:
+            MissingFrameworkError: tensorboard is not installed.
+        """
+        from verify.report import tensorboard
+
+        tensorboard.write(self, folder)
 
     def to_markdown(self, path: str | Path | None = None) -> str:
         """Return Markdown (for a job's summary), and write it to ``path`` if there is one."""
