@@ -132,8 +132,7 @@ def _in_order(reference: Any, value: Any) -> Layout:
         return SAME if isinstance(reference, list) and isinstance(value, list) else SCRAMBLED
     if reference.shape == value.shape:
         return SAME
-    axes = [size for size in reference.shape if size > 1]
-    return ("permuted", tuple(range(len(axes))), tuple(value.shape))
+    return ("permuted", tuple(range(reference.squeeze().dim())), tuple(value.shape))
 
 
 def _permuted(reference: torch.Tensor, value: torch.Tensor, limit: float) -> Found | None:

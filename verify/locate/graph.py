@@ -22,8 +22,8 @@ from converter.graph.shapes import infer_shapes
 from converter.rebuild.graph_values import constant_tensor, trimmed
 from converter.rebuild.prepare import pin_versions, plain_domain, version_of
 from converter.rebuild.pytorch.dtypes import from_numpy
+from verify.float64 import in_float64
 from verify.locate.kernels import NodeFailed, read_values, run_node
-from verify.noise import in_float64
 
 ROUNDED = {
     ir.DataType.FLOAT: torch.float32,

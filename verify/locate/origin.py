@@ -21,6 +21,7 @@ from converter.rebuild.graph_values import constant_tensor
 from verify.locate.closeness import SAME, error_of, flat
 from verify.locate.graph import Wide
 from verify.locate.kernels import read_values
+from verify.locate.masked import hidden
 from verify.locate.recording import Recording
 from verify.locate.walk import Item, Walk, walk
 
@@ -63,6 +64,10 @@ def find(recording: Recording, wide: Wide, inputs: dict, outputs: dict[str, str]
     findings = Findings(recording, first)
     undelivered = _undelivered(recording, first, outputs)
     findings.suspects = _suspects(recording, set(first.matches), undelivered)
+    order = {node: index for index, node in enumerate(recording.wide.nodes)}
+    masked = hidden(recording, first)
+    findings.counterparts = {node: value for node, (_, value) in masked.items()}
+    findings.origins = {node: error for node, (error, _) in masked.items()}
     if not findings.suspects:
         return findings
     pairs = _Pairs(recording, {*findings.suspects, *_behind(recording, first, findings.suspects)})
@@ -74,9 +79,9 @@ def find(recording: Recording, wide: Wide, inputs: dict, outputs: dict[str, str]
         if node not in origins and _ready(recording, node, resolved):
             origins[node] = UNMATCHED
     origins |= dict.fromkeys(_movements(findings, second, origins), UNMATCHED)
-    order = {node: index for index, node in enumerate(recording.wide.nodes)}
+    origins = findings.origins | origins
     findings.origins = dict(sorted(origins.items(), key=lambda item: order[item[0]]))
-    findings.counterparts = pairs.values
+    findings.counterparts |= pairs.values
     return findings
 
 

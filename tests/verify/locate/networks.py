@@ -26,7 +26,7 @@ def network(seed: int) -> ir.Model:
         "conv.weight": array(6, 3, 3, 3, scale=0.3),
         "conv.bias": array(6),
         "norm.weight": array(6) + 2,
-        "norm.bias": array(6),
+        "norm.bias": np.abs(array(6)),
         "norm.mean": array(6),
         "norm.var": np.abs(array(6)) + 0.5,
         "up.weight": array(64, 32, scale=0.2),

@@ -108,3 +108,28 @@ def test_a_fault_in_folded_weights_is_an_error(seed, recording):
     FAULTS["one weight element"].fault(list(mutant.graph)[0])
     depth = locate_graphs(recording, mutant, inputs(seed))
     assert {node.node for node in depth.origins} & {"conv", "norm"}
+
+
+def test_an_error_that_the_next_node_hides_is_seen(seed):
+    model = network(seed)
+    shift = model.graph.initializers["norm.bias"]
+    shift.const_value = ir.Tensor(np.full(6, -1e3, np.float32), name=shift.name)  # all is cut off
+    mutant = with_fault(model, "conv", FAULTS["asymmetric pad"].fault)
+    depth = locate_graphs(model, mutant, inputs(seed))
+    assert depth.nodes[2].status is NodeStatus.OK
+    assert [node.node for node in depth.origins] == ["conv"]
+
+
+def test_what_fills_a_mask_may_be_another_number(seed):
+    def attention(fill: float) -> ir.Model:
+        return ir.from_onnx_text(f"""<ir_version: 10, opset_import: ["" : 20]>
+            g (float[4,4] x, bool[4,4] m) => (float[4,4] y)
+            <float fill = {{{fill:e}}}> {{
+              z = Where(m, x, fill)
+              y = Softmax<axis=-1>(z)
+            }}""")
+
+    draw = np.random.default_rng(seed)
+    given = {"x": draw.standard_normal((4, 4)).astype(np.float32), "m": np.tri(4, dtype=bool)}
+    assert locate_graphs(attention(-1e9), attention(-3e38), given).passed
+    assert not locate_graphs(attention(-1e9), attention(-1.0), given).passed
