@@ -68,6 +68,7 @@ class OutputComparison:
             below 1e-12, then by decades up to 10, and above (`HISTOGRAM_EDGES`).
         error: b's difference from the exact result, of the element that comes closest to its limit;
             ``None`` where the noise was not measured.
+        noise_max: the source's own largest error, in units of the output, where it was measured.
     """
 
     name: str
@@ -91,6 +92,7 @@ class OutputComparison:
     ties: int = 0
     histogram: tuple[int, ...] = ()
     error: float | None = None
+    noise_max: float | None = None
 
 
 HISTOGRAM_EDGES = tuple(10.0**exponent for exponent in range(-12, 2))

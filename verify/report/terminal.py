@@ -77,7 +77,7 @@ def _side(side: Side) -> str:
 def _table(report: Report) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("output", overflow="fold", min_width=8)
-    for heading in ("max abs", "mean abs", "of max", "limit", "cosine", "SNR dB"):
+    for heading in ("max abs", "of max", "noise", "error", "limit", "cosine", "SNR dB"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     outputs = sorted(report.outputs.values(), key=lambda item: item.passed)
@@ -93,8 +93,9 @@ def _row(item: OutputComparison) -> tuple[str, ...]:
     return (
         escape(item.name),
         number(item.max_abs),
-        number(item.mean_abs),
         number(item.max_rel),
+        "" if item.noise_max is None else number(item.noise_max),
+        "" if item.error is None else number(item.error),
         number(item.limit),
         cosine(item.cosine),
         decibel(item.snr_db),
