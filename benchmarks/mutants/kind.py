@@ -19,12 +19,17 @@ class Edit:
 
     Attributes:
         change: makes it, in place, in the graph of the node that it was found at.
-        weight: the weight that it alters; the error then begins at whatever reads that weight,
-            rather than at the one node that it was found at.
+        value: the value that it alters, a weight or one that was computed rightly before; the
+            error then begins at whatever reads that value, rather than at the one node that the
+            edit was found at.
+        moves: it only puts elements in other places. Such a fault cannot be told from another
+            layout until something reads the result by position: both the node and what reads it,
+            directly or through nodes that move elements themselves, are where the error begins.
     """
 
     change: Change
-    weight: ir.Value | None = None
+    value: ir.Value | None = None
+    moves: bool = False
 
 
 Find = Callable[[ir.Node, Facts], Iterator[Edit]]

@@ -14,6 +14,10 @@ from benchmarks.mutants.facts import Facts
 from benchmarks.mutants.kind import KINDS, Edit
 from benchmarks.mutants.scramble import scramble
 
+MOVING = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Concat", "Split",
+          "Slice", "Gather")  # fmt: skip
+"""Operators that put elements in other places and change none."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -39,7 +43,7 @@ class Mutant:
         place: the fault.
         operator: operator of the node that it was planted at.
         truth: names of the original's nodes at which the error begins: the node, or whatever
-            reads the weight that was altered, directly or through constants alone.
+            reads the value that was altered, directly or through constants alone.
     """
 
     model: ir.Model
@@ -90,14 +94,27 @@ def plant(model: ir.Model, facts: Facts, place: Place, seed: int) -> Mutant:
 
 
 def _truth(node: ir.Node, edit: Edit, facts: Facts) -> frozenset[str]:
-    if edit.weight is None:
+    if edit.moves:
+        return frozenset(_with_owners(node)) | _readers_by_position(node)
+    if edit.value is None:
         return frozenset(_with_owners(node))
     names: set[str] = set()
-    seen: list[ir.Value] = [edit.weight]
+    seen: list[ir.Value] = [edit.value]
     for value in seen:
         for reader, _ in value.uses():
             names.update(_with_owners(reader))
             seen += [out for out in reader.outputs if facts.constant(out) is not None]
+    return frozenset(names)
+
+
+def _readers_by_position(node: ir.Node) -> frozenset[str]:
+    names: set[str] = set()
+    seen = list(node.outputs)
+    for value in seen:
+        for reader, _ in value.uses():
+            names.update(_with_owners(reader))
+            if reader.op_type in MOVING:
+                seen += reader.outputs
     return frozenset(names)
 
 

@@ -165,11 +165,12 @@ def groups_interleaved(node: ir.Node, facts: Facts) -> Iterator[Edit]:
         yield Edit(lambda rng: put(node, 1, kernel[order]))
 
 
-@kind("axes: height and width exchanged", "Conv", *POOLS)
+@kind("axes: height and width exchanged", "Conv")
 def spatial_axes(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """The input is transposed in its spatial axes."""
     shape = facts.shape(node.inputs[0])
-    if len(shape) == 4 and shape[2] == shape[3] > 1:
+    kernel = facts.shape(node.inputs[1])
+    if len(shape) == 4 and shape[2] == shape[3] > 1 and max(kernel[2:], default=1) > 1:
 
         def change(rng: np.random.Generator) -> None:
             turned = before(node, "Transpose", [node.inputs[0]], perm=(0, 1, 3, 2))

@@ -88,7 +88,7 @@ def topk_ascending(node: ir.Node, facts: Facts) -> Iterator[Edit]:
                 for reader, index in readers:
                     reader.replace_input_with(index, turned)
 
-    yield Edit(change)
+    yield Edit(change, values[0] if values[0].uses() else values[1])
 
 
 @kind("CumSum: exclusive", "CumSum")

@@ -88,4 +88,4 @@ def window_missed(node: ir.Node, facts: Facts) -> Iterator[Edit]:
         rows_node.replace_input_with(0, value)
 
     if value.uses():
-        yield Edit(change)
+        yield Edit(change, value)

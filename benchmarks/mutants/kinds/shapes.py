@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import onnx_ir as ir
 
-from benchmarks.mutants.edit import attribute, before, put, redirect, replace, set_attribute
+from benchmarks.mutants.edit import attribute, before, put, replace, set_attribute
 from benchmarks.mutants.facts import Facts
 from benchmarks.mutants.kind import Edit, kind
 
@@ -28,7 +28,7 @@ def transpose_axes(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     for first in range(len(perm) - 1):
         other = list(perm)
         other[first], other[first + 1] = other[first + 1], other[first]
-        yield Edit(lambda rng, p=tuple(other): set_attribute(node, "perm", p))
+        yield Edit(lambda rng, p=tuple(other): set_attribute(node, "perm", p), moves=True)
 
 
 @kind("axes: transposition dropped", "Transpose")
@@ -42,7 +42,7 @@ def transpose_dropped(node: ir.Node, facts: Facts) -> Iterator[Edit]:
         turned = before(node, "Transpose", [node.inputs[0]], perm=tuple(perm))
         replace(node, "Reshape", [node.inputs[0], before(node, "Shape", [turned])])
 
-    yield Edit(change)
+    yield Edit(change, moves=True)
 
 
 @kind("axes: flattened in the other layout", "Reshape", "Flatten")
@@ -59,7 +59,7 @@ def flattened_otherwise(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     def change(rng: np.random.Generator) -> None:
         node.replace_input_with(0, before(node, "Transpose", [x], perm=perm))
 
-    yield Edit(change)
+    yield Edit(change, moves=True)
 
 
 @kind("concatenation: order", "Concat")
@@ -70,7 +70,7 @@ def concatenation_order(node: ir.Node, facts: Facts) -> Iterator[Edit]:
         return
     rolled = [*node.inputs[1:], node.inputs[0]]
     axis = attribute(node, "axis", 0)
-    yield Edit(lambda rng: replace(node, "Concat", rolled, axis=axis))
+    yield Edit(lambda rng: replace(node, "Concat", rolled, axis=axis), moves=True)
 
 
 @kind("split: order", "Split")
@@ -87,7 +87,7 @@ def split_order(node: ir.Node, facts: Facts) -> Iterator[Edit]:
                 reader.replace_input_with(index, new)
 
     if not first.is_graph_output() and not second.is_graph_output():
-        yield Edit(change)
+        yield Edit(change, moves=True)
 
 
 @kind("slice: off by one", "Slice")
@@ -118,20 +118,25 @@ def slice_off_by_one(node: ir.Node, facts: Facts) -> Iterator[Edit]:
 @kind("slice: backwards", "Slice")
 def slice_backwards(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """What is cut out comes in reverse."""
-    axes = facts.constant(node.inputs[3]) if len(node.inputs) > 3 else None
-    floats = facts.dtype(node.outputs[0]).startswith("float")
-    if axes is None or axes.size != 1 or not floats:
+    starts, ends = facts.constant(node.inputs[1]), facts.constant(node.inputs[2])
+    axes = facts.constant(node.inputs[3]) if len(node.inputs) > 3 else np.arange(1)
+    shape = facts.shape(node.inputs[0])
+    if starts is None or ends is None or axes is None or starts.size != 1 or not shape:
         return
-    if facts.shape(node.outputs[0])[int(axes[0])] < 2:
+    size = shape[int(axes.reshape(-1)[0])]
+    step = facts.constant(node.inputs[4]) if len(node.inputs) > 4 else np.ones(1, starts.dtype)
+    start, end, _ = slice(int(starts[0]), int(ends[0])).indices(size)
+    if step is None or int(step[0]) != 1 or end - start < 2 or int(ends[0]) > LARGE:
         return
-    value = node.outputs[0]
 
     def change(rng: np.random.Generator) -> None:
-        cut = before(node, "Slice", list(node.inputs))
-        start, end = np.array([-1]), np.array([-(1 << 31)])
-        redirect(value, before(node, "Slice", [cut, start, end, axes, np.array([-1])]))
+        node.resize_inputs(5)
+        put(node, 1, np.array([end - 1], starts.dtype))
+        put(node, 2, np.array([start - 1 if start else -(1 << 31) + 1], starts.dtype))
+        put(node, 3, axes.astype(starts.dtype))
+        put(node, 4, np.array([-1], starts.dtype))
 
-    yield Edit(change)
+    yield Edit(change, moves=True)
 
 
 @kind("gather: index off by one", "Gather", "GatherElements", "GatherND")
