@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from converter.errors import UsageError
@@ -12,6 +13,7 @@ from converter.signature import Signature, parse_inputs
 from verify import runtimes
 from verify.data import OwnData, one_case, own_data
 from verify.tolerance import Tolerance
+from verify.unordered import Group
 
 Progress = Callable[[str], None]
 
@@ -31,6 +33,15 @@ class Options:
     graph: Any
     progress: Progress
     weights: bool = True
+    grad: bool = False
+    steps: int = 5
+    loss: str = "mse"
+    frozen: bool | None = None
+    unordered: tuple[Group, ...] = ()
+    graphs: bool = False
+    locate: bool = True
+    deep: bool = False
+    repro: str | Path | None = None
 
 
 def given_inputs(inputs: Any, data: Any) -> tuple[Signature | None, OwnData | None]:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -71,12 +72,44 @@ def verify(
     weights: Annotated[
         bool, typer.Option("--weights/--no-weights", help="Look for every weight of a in b.")
     ] = True,
+    grad: Annotated[
+        bool, typer.Option("--grad", help="Compare training, too: gradients and loss curves.")
+    ] = False,
+    steps: Annotated[int, typer.Option(help="Of SGD and of Adam, with --grad.")] = 5,
+    loss: Annotated[
+        str, typer.Option(metavar="mse|cross-entropy", help="What --grad trains on.")
+    ] = "mse",
     rename: Annotated[
         list[str] | None,
         typer.Option(metavar="A=B", help="A value's name in a and in b. Repeat for each."),
     ] = None,
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Leave out this output. Repeat.")
+    ] = None,
+    unordered: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME+NAME[:AXIS]",
+            help="Outputs that are sets of rows (detections), permuted together. Repeat.",
+        ),
+    ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare node by node, not only after a mismatch.")
+    ] = False,
+    locate: Annotated[
+        bool,
+        typer.Option("--locate/--no-locate", help="After a mismatch, find where it begins."),
+    ] = True,
+    repro: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the node where an error begins, and a script."),
+    ] = None,
+    frozen: Annotated[
+        bool | None,
+        typer.Option(
+            "--frozen/--no-frozen",
+            help="Trace a twice and tell what became a constant; by default after a mismatch.",
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -111,6 +144,9 @@ def verify(
     sarif: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write SARIF 2.1.0; - is stdout.")
     ] = None,
+    tensorboard: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Write TensorBoard event files.")
+    ] = None,
     summary: Annotated[
         bool, typer.Option("--summary", help="Append Markdown to $GITHUB_STEP_SUMMARY.")
     ] = False,
@@ -134,6 +170,7 @@ def verify(
         verbose=verbose,
         fail_on=fail_on.value,
         summary=summary,
+        tensorboard=tensorboard,
         lock=lock,
         against=against,
         given=tuple(name for name in context.params if _is_given(context, name)),
@@ -153,7 +190,15 @@ def verify(
         latency=latency,
         max_slowdown=max_slowdown,
         ignore=ignore or (),
+        unordered=unordered or (),
+        frozen=frozen,
+        locate=locate,
+        deep=deep,
+        repro=repro,
         weights=weights,
+        grad=grad,
+        steps=steps,
+        loss=loss,
         factory=model,
         trust=trust,
         python_torch=python_torch,

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from converter.formats import Source
+    from verify.frozen import Frozen
     from verify.proof.held import Holding
+    from verify.training.plan import Ability, Learned, Plan
 
 
 class Engine:
@@ -108,6 +110,24 @@ class Engine:
         with _quiet():
             return trace(self.source, signature, {}, Options(to="onnx"))
 
+    def frozen(self, signature: Signature) -> list[Frozen]:
+        """Return what tracing takes for a constant although it is none.
+
+        Raises:
+            EquiportError: the model cannot be traced.
+        """
+        from converter.pipeline import Options, trace
+        from verify.frozen import of_source
+
+        wanted = None if self.source.signature is not None else signature
+        with _quiet():
+            return of_source(
+                self.source,
+                self.runner,
+                lambda examples: trace(self.source, wanted, examples, Options(to="onnx")),
+                signature,
+            )
+
     def weights(self) -> Holding:
         """Return what the model holds; nothing is run."""
         from verify.proof.held import held
@@ -125,6 +145,42 @@ class Engine:
 
         with _quiet():
             return torch_float64.run(self.source, self.runner, inputs)
+
+    def recorded(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what the model computes on its way, in float64, under any names.
+
+        Raises:
+            EquiportError: the source is no `nn.Module`.
+        """
+        from converter.errors import ConversionError
+
+        if self.source.framework != "torch":
+            raise ConversionError(f"what a model of {self.source.framework} computes on its way "
+                                  "is not recorded")  # fmt: skip
+        from verify.runtimes import torch_recording
+
+        with _quiet():
+            return torch_recording.run(self.source, self.runner, inputs)
+
+    def ability(self) -> Ability:
+        """Tell whether the model trains; see `verify.training.plan.Ability`."""
+        from verify.training.side import ability
+
+        with _quiet():
+            return ability(self)
+
+    def learn(
+        self,
+        plan: Plan,
+        inputs: dict[str, np.ndarray],
+        targets: dict[str, np.ndarray],
+        signature: Signature | None,
+    ) -> Learned:
+        """Carry out a plan of training; see `verify.training.side.learn`."""
+        from verify.training.side import learn
+
+        with _quiet():
+            return learn(self, plan, inputs, targets, signature)
 
     def close(self) -> None:
         """Put back what was changed on a live model."""

@@ -15,14 +15,16 @@ from converter.errors import (
     UsageError,
 )
 from converter.signature import Signature
+from verify import causes, matching, unordered
 from verify import compare as comparing
 from verify import inputs as making
-from verify import matching
 from verify.arguments import Options
 from verify.data import OwnData
 from verify.digest import of_inputs
+from verify.decisions import undecided
 from verify.measuring import Measurer
 from verify.plan import plan
+from verify.report.outline import outline
 from verify.report.result import OutputComparison, Report, Run, Side, Stage
 from verify.sides import Failure, LiveSide, WorkerSide
 
@@ -89,12 +91,21 @@ class Job:
             run = self._compare(case, signature, feeds, views)
             report.runs.append(replace(run, digest=of_inputs(case.inputs(signature))))
         self._refusals(report)
+        self.findings += undecided(report.runs)
+        causes.look(self, report, cases, feeds, views)
+        if self.options.deep or self.options.locate:
+            from verify.locate.step import locate
+
+            locate(self, report, cases, feeds, views)
         if self.options.grad:
             from verify.training.step import training_of
 
             report.training = training_of(self, report, cases, signature, feeds, views)
         if self.options.latency:
             self._latency(report, cases, signature, feeds)
+        if self.options.graphs:
+            traced = {label: self.graph(label) for label in "ab"}
+            report.graphs = {k: outline(graph) for k, graph in traced.items() if graph is not None}
         self._memory(report)
         return report
 
@@ -135,7 +146,7 @@ class Job:
     ) -> Run:  # fmt: skip
         """Run both sides on one case and compare; what goes wrong becomes the row."""
         inputs = case.inputs(signature)
-        results, failures = self._run_both(inputs, feeds)
+        results, failures = self.run_both(inputs, feeds)
         seconds = {label: facts["seconds"] for label, (_, facts) in results.items()}
         if failures:
             stage, side, reason = _blame(failures)
@@ -155,17 +166,12 @@ class Job:
         views: list[matching.View],
     ) -> dict[str, OutputComparison]:  # fmt: skip
         """Compare each output, those that only one side has included; ``inputs`` are a's."""
-        (a, facts_a), (b, facts_b) = results["a"], results["b"]
-        pairs = matching.pair_outputs(
-            signature, a, facts_a["named"], b, facts_b["named"], self.options.rename
-        )
-        values_a, values_b = {}, {}
-        for name, name_a, name_b in pairs:
-            if name_a is not None:
-                values_a[name] = matching.as_source(a[name_a], views[0].output(name_a))
-            if name_b is not None:
-                values_b[name] = matching.as_source(b[name_b], views[1].output(name_b))
-        wanted = [name for name, _, _ in pairs if name not in self.options.ignore]
+        values_a, values_b = matching.under_one_name(signature, views, results, self.options.rename)
+        if self.options.unordered:
+            unordered.check(self.options.unordered, values_a)
+            values_b = unordered.aligned(values_a, values_b, self.options.unordered)
+        every = dict.fromkeys([*values_a, *values_b])
+        wanted = [name for name in every if name not in self.options.ignore]
         noises = self.measurer.noise(inputs, values_a) if self.measurer else {}
         outputs = {}
         for name in wanted:
@@ -175,14 +181,14 @@ class Job:
                     noises.get(name) or self.options.noise.get(name),
                 )  # fmt: skip
             elif name in values_a:
-                reason = f"b has no such output; it has {', '.join(b) or 'none'}"
+                reason = f"b has no such output; it has {', '.join(results['b'][0]) or 'none'}"
                 outputs[name] = comparing.failed(name, values_a[name], reason)
             else:
-                reason = f"a has no such output; it has {', '.join(a) or 'none'}"
+                reason = f"a has no such output; it has {', '.join(results['a'][0]) or 'none'}"
                 outputs[name] = comparing.failed(name, values_b[name], reason)
         return outputs
 
-    def _run_both(
+    def run_both(
         self, inputs: Mapping[str, np.ndarray], feeds: list[matching.Feed]
     ) -> tuple[dict[str, Any], dict[str, Failure]]:
         """Run both sides, at the same time where they are workers."""
@@ -235,7 +241,7 @@ class Job:
             return
         case = cases[max(ran)[1]]
         self.options.progress(f"timing {_title(case)}")
-        _, failures = self._run_both(case.inputs(signature), feeds)
+        _, failures = self.run_both(case.inputs(signature), feeds)
         if failures:
             self.findings.append("latency was not measured: a side failed when it was run again")
             return

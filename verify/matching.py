@@ -242,6 +242,26 @@ def pair_outputs(
     return [(name, by_a.get(name), by_b.get(name)) for name in dict.fromkeys([*by_a, *by_b])]
 
 
+def under_one_name(
+    signature: Signature, views: list[View], results: Mapping[str, tuple[Outputs, Mapping]],
+    rename: Mapping[str, str],
+) -> tuple[Outputs, Outputs]:  # fmt: skip
+    """Return the outputs of both sides by the report's names, with the source's axes and dtypes.
+
+    Args:
+        results: outputs and facts of the run, by side.
+    """
+    (a, facts_a), (b, facts_b) = results["a"], results["b"]
+    pairs = pair_outputs(signature, a, facts_a["named"], b, facts_b["named"], rename)
+    values_a = {
+        name: as_source(a[own], views[0].output(own)) for name, own, _ in pairs if own is not None
+    }
+    values_b = {
+        name: as_source(b[own], views[1].output(own)) for name, _, own in pairs if own is not None
+    }
+    return values_a, values_b
+
+
 def as_source(array: np.ndarray, spec: TensorSpec | None) -> np.ndarray:
     """Undo what a signature declares of an output: its permutation and its carrier dtype."""
     if spec is None:

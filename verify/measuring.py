@@ -9,14 +9,18 @@ import numpy as np
 
 from converter.errors import EquiportError
 from verify import matching
+from verify.decisions import DecisionNoise
 from verify.executions import Arrays, Executions
 from verify.noise import OutputNoise, Reference
 from verify.sides import Failure
+from verify.unordered import InOrder, aligned
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
     from verify.job import Job
+
+Noises = dict[str, OutputNoise | DecisionNoise]
 
 DISAGREES = 2.0
 """How far the graph in float64 may be from the source in float64, in its own noise: a source that
@@ -34,13 +38,11 @@ class Measurer:
         self.reference: Reference | None = None
         self.given_up = False
         self.checked: set[tuple] = set()
-        self.unchecked = False
+        self.unchecked = ""
         self.source_is_exact = False
 
-    def noise(
-        self, inputs: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
-    ) -> dict[str, OutputNoise]:
-        """Return the noise of the floating-point outputs; nothing where it cannot be measured.
+    def noise(self, inputs: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]) -> Noises:
+        """Return the noise of each output; nothing where it cannot be measured.
 
         Args:
             inputs: what a was run on, by a's names.
@@ -74,27 +76,28 @@ class Measurer:
                 return None
             self.job.options.progress("measuring the source's own noise in float64")
             self.reference = Reference(graph, self.job.executions)
-            self.reference.runs = _Named(self.reference.runs, graph, inputs, values, self.view)
+            named = _Named(self.reference.runs, graph, inputs, values, self.view)
+            self.reference.rename(named, named.outputs)
+            if self.job.options.unordered:
+                self.reference.runs = InOrder(self.reference.runs, self.job.options.unordered)
+        if isinstance(self.reference.runs, InOrder):
+            self.reference.runs.source = values
         return self.reference
 
     def _check(
-        self, reference: Reference, noises: dict[str, OutputNoise],
+        self, reference: Reference, noises: Noises,
         inputs: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray],
-    ) -> dict[str, OutputNoise]:  # fmt: skip
+    ) -> Noises:  # fmt: skip
         """Hold the graph against the source's own float64 run, once for all sizes."""
         if self.framework == "onnx" or self.unchecked:
-            return noises
+            return self._noted(noises)
         sizes = tuple(array.shape for array in inputs.values())
         if sizes not in self.checked:
             try:
                 exact = self._source_in_float64(inputs, values)
             except (EquiportError, Failure) as error:
-                self.unchecked = True
-                self.job.findings.append(
-                    "the graph that gives the exact result was not held against the source in "
-                    f"float64: {_first_line(error)}"
-                )
-                return noises
+                self.unchecked = f"not held against the source in float64: {_first_line(error)}"
+                return self._noted(noises)
             if wrong := _disagreement(noises, exact):
                 self.source_is_exact = True
                 self.job.findings.append(f"{wrong}; the source's own float64 run is the reference")
@@ -104,18 +107,26 @@ class Measurer:
             noise.case.checked = True
         return noises
 
+    def _noted(self, noises: Noises) -> Noises:
+        for noise in noises.values():
+            noise.case.note = self.unchecked
+        return noises
+
     def _source_in_float64(
         self, inputs: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
     ) -> Arrays:
         results = list(self.job.a.in_float64(dict(inputs), self.job.folder / "float64").values())
         if len(results) != len(values):
             raise ValueError(f"it returns {len(results)} outputs in float64, {len(values)} else")
-        return dict(zip(values, results, strict=True))
+        exact = dict(zip(values, results, strict=True))
+        return aligned(values, exact, self.job.options.unordered)
 
 
-def _disagreement(noises: Mapping[str, OutputNoise], exact: Arrays) -> str:
+def _disagreement(noises: Noises, exact: Arrays) -> str:
     """Say where the graph is not what the source computes; nothing if it is."""
     for name, noise in noises.items():
+        if isinstance(noise, DecisionNoise):
+            continue
         if exact[name].shape != noise.exact.shape:
             return f"the traced graph gives {name!r} another shape than the source does"
         with np.errstate(invalid="ignore"):
@@ -143,8 +154,9 @@ class _Named:
         self, runs: Executions, graph: ir.Model, inputs: Mapping[str, Any],
         values: Mapping[str, Any], view: matching.View,
     ) -> None:  # fmt: skip
-        self.runs = runs
-        self.inputs = _pairs([v.name or "" for v in graph.graph.inputs], list(inputs), "inputs")
+        self.runs, self.choices = runs, runs.choices
+        taken = [v.name or "" for v in graph.graph.inputs if v.name not in graph.graph.initializers]
+        self.inputs = _pairs(taken, list(inputs), "inputs")
         self.outputs = _pairs([v.name or "" for v in graph.graph.outputs], list(values), "outputs")
         self.permutations = {name: _permutation(view, name) for name in values}
 
@@ -161,7 +173,10 @@ class _Named:
         return {name: inputs[shown] for name, shown in self.inputs.items()}
 
     def _shown(self, results: Arrays) -> Arrays:
-        return {shown: self._turned(shown, results[name]) for name, shown in self.outputs.items()}
+        named = {n: array for n, array in results.items() if n not in self.outputs}
+        for name, shown in self.outputs.items():
+            named[shown] = self._turned(shown, results[name])
+        return named
 
     def _turned(self, name: str, array: np.ndarray) -> np.ndarray:
         permutation = self.permutations.get(name)

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from converter.signature import Signature
+    from verify.frozen import Frozen
     from verify.proof.held import Holding
+    from verify.training.plan import Ability, Learned, Plan
 
 MEMORY_EXIT = 77
 """Exit status by which a worker says that it ran out of memory (`verify.worker`)."""
@@ -105,6 +107,23 @@ class LiveSide:
         except Exception as error:
             raise Failure(Stage.LOAD, first_line(error)) from error
 
+    def ability(self) -> Ability:
+        """Tell whether the model trains."""
+        return self.engine.ability()
+
+    def learn(
+        self, plan: Plan, inputs: Outputs, targets: Outputs, signature: Signature | None
+    ) -> Learned:
+        """Carry out a plan of training; see `verify.engine.Engine.learn`."""
+        from verify.engine import first_line
+
+        try:
+            return self.engine.learn(plan, inputs, targets, signature)
+        except EquiportError:
+            raise
+        except Exception as error:
+            raise Failure(Stage.RUN, first_line(error)) from error
+
     def graph(self, signature: Signature | None) -> ir.Model:
         """Return the model as an ONNX graph; see `verify.engine.Engine.graph`."""
         from verify.engine import first_line
@@ -115,6 +134,28 @@ class LiveSide:
             raise
         except Exception as error:
             raise Failure(Stage.TRACE, first_line(error)) from error
+
+    def frozen(self, signature: Signature) -> list[Frozen]:
+        """Return what tracing freezes; see `verify.engine.Engine.frozen`."""
+        from verify.engine import first_line
+
+        try:
+            return self.engine.frozen(signature)
+        except EquiportError:
+            raise
+        except Exception as error:
+            raise Failure(Stage.TRACE, first_line(error)) from error
+
+    def recorded(self, inputs: dict[str, np.ndarray], folder: Path) -> Outputs:
+        """Return what the model computes on its way; see `verify.engine.Engine.recorded`."""
+        from verify.engine import first_line
+
+        try:
+            return self.engine.recorded(inputs)
+        except EquiportError:
+            raise
+        except Exception as error:
+            raise Failure(Stage.RUN, first_line(error)) from error
 
     def in_float64(self, inputs: dict[str, np.ndarray], folder: Path) -> Outputs:
         """Return the outputs of the model in float64; see `verify.engine.Engine.in_float64`."""
@@ -182,6 +223,7 @@ class WorkerSide:
         self.crashes = 0
         self._buffer = b""
         self._deadline = 0.0
+        self._trainings = 0
         self.log = folder / f"{label}.log"
 
     def begin_load(self) -> None:
@@ -220,6 +262,12 @@ class WorkerSide:
         """Wait until the model is loaded and return its description (`verify.engine.Engine`)."""
         return self._receive(Stage.LOAD)
 
+    def recorded(self, inputs: dict[str, np.ndarray], folder: Path) -> Outputs:
+        """Return what the model computes on its way; see `verify.engine.Engine.recorded`."""
+        shutil.rmtree(folder, ignore_errors=True)
+        self.begin_run(inputs, folder, "recorded")
+        return self.end_run()[0]
+
     def in_float64(self, inputs: dict[str, np.ndarray], folder: Path) -> Outputs:
         """Return the outputs of the model in float64; see `verify.engine.Engine.in_float64`."""
         shutil.rmtree(folder, ignore_errors=True)
@@ -255,6 +303,35 @@ class WorkerSide:
         self._send({"command": "weights", "path": str(path)})
         return read(self._receive(Stage.LOAD)["weights"])
 
+    def ability(self) -> Ability:
+        """Tell whether the model trains."""
+        from verify.training.plan import Ability
+
+        self._send({"command": "ability"})
+        return Ability(**self._receive(Stage.LOAD)["ability"])
+
+    def learn(
+        self, plan: Plan, inputs: Outputs, targets: Outputs, signature: Signature | None
+    ) -> Learned:
+        """Carry out a plan of training; arrays go both ways as files."""
+        from verify.training.plan import Learned, written
+
+        # A folder for each: what is read is mapped, and must not be written again.
+        self._trainings += 1
+        place = self.folder / f"{self.label}.training{self._trainings}"
+        place.mkdir(parents=True)
+        self._send(
+            {
+                "command": "train",
+                "plan": plan.to_data(),
+                "inputs": written(inputs, place, "given"),
+                "targets": written(targets, place, "target"),
+                "signature": signature.to_json() if signature is not None else None,
+                "folder": str(place),
+            }
+        )
+        return Learned.read(self._receive(Stage.RUN)["learned"])
+
     def graph(self, signature: Signature | None) -> ir.Model:
         """Return the model as an ONNX graph, its weights mapped from a file."""
         import onnx_ir as ir
@@ -264,6 +341,13 @@ class WorkerSide:
         self._send({"command": "graph", "signature": told, "path": str(path)})
         self._receive(Stage.TRACE)
         return ir.load(path)
+
+    def frozen(self, signature: Signature) -> list[Frozen]:
+        """Return what tracing freezes; see `verify.engine.Engine.frozen`."""
+        from verify.frozen import Frozen
+
+        self._send({"command": "frozen", "signature": signature.to_json()})
+        return [Frozen(**told) for told in self._receive(Stage.TRACE)["frozen"]]
 
     def time(self, count: int) -> list[float]:
         """Repeat the last run and return the seconds of each."""
@@ -316,6 +400,8 @@ class WorkerSide:
             return message
         if message["class"] is not None:
             kind = getattr(errors, message["class"], EquiportError)
+            if kind is errors.UnsupportedOpsError:  # its message lists the operators already
+                kind = errors.ConversionError
             raise kind(message["message"], hint=message["hint"])
         stage = Stage.CRASH if message["out_of_memory"] else step
         raise Failure(stage, message["message"], message["refused"])

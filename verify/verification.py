@@ -20,9 +20,12 @@ from verify.arguments import (
     wanted_runtimes,
 )
 from verify.job import AnySide, Job
+from verify.limits import memory_size
 from verify.report.result import Report
 from verify.sides import LiveSide, WorkerSide
 from verify.tolerance import tolerance as tolerance_of
+from verify.training.plan import check_loss
+from verify.unordered import groups
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -51,12 +54,23 @@ def verify(
     python_torch: str | None = None,
     python_tf: str | None = None,
     timeout: float = 600.0,
+    threads: int | None = None,
+    memory_limit: str | int | None = None,
     rename: Mapping[str, str] | None = None,
     ignore: Sequence[str] = (),
+    unordered: Sequence[str] = (),
+    frozen: bool | None = None,
     graph: ir.Model | None = None,
     noise: Mapping[str, float] | None = None,
     progress: Progress | None = None,
     weights: bool = True,
+    grad: bool = False,
+    steps: int = 5,
+    loss: str = "mse",
+    locate: bool = True,
+    deep: bool = False,
+    repro: str | Path | None = None,
+    graphs: bool = False,
 ) -> Report:
     """Run two models on the same inputs and compare what comes out.
 
@@ -89,13 +103,28 @@ def verify(
         python_a, python_b: interpreter of that side's worker.
         python_torch, python_tf: interpreter of whichever side is of that framework.
         timeout: seconds for any one step of a worker.
+        threads: how many a framework computes on; all that there are by default.
+        memory_limit: what a worker may allocate, in bytes or as ``"4GB"``; past it an allocation
+            fails, and that is a row of the report (on Linux; a live model has no limit).
         rename: a's name to b's name, of inputs and outputs.
         ignore: outputs that are not compared.
+        unordered: outputs that are sets of rows, such as ``"boxes+scores+labels"`` (permuted
+            together) or ``"indices:1"`` (the rows lie along axis 1): b's rows are put into a's
+            order before the comparison.
+        frozen: trace the source twice and tell what became a constant; ``None``: after a mismatch.
         graph: the traced ONNX graph: tells the source's own noise, and the signature if none is
             given.
         noise: the source's largest relative error by output, where the caller has measured it.
         progress: called with a line when a step begins.
         weights: look for every weight of a in b, bit by bit (`verify.proof`).
+        grad: compare training, too: gradients, and ``steps`` steps of SGD and of Adam.
+        steps: see there; 0: gradients alone.
+        loss: ``"mse"`` or ``"cross-entropy"`` (`verify.training.plan.LOSSES`).
+        graphs: keep the nodes of both ONNX graphs in the report, for TensorBoard's pictures.
+        locate: after a mismatch, find the node and the part of the conversion where it begins.
+        deep: compare node by node without waiting for a mismatch (`verify.locate`).
+        repro: folder to which the node at which an error begins is written, with its inputs and a
+            script that runs it.
 
     Raises:
         UsageError: the arguments do not make sense together.
@@ -108,10 +137,15 @@ def verify(
         tolerance_of(tolerance, rtol, atol), seeds, dict(rename or {}), tuple(ignore),
         {name: list(values) for name, values in (sizes or {}).items()},
         latency or max_slowdown is not None, max_slowdown, dict(noise or {}), graph,
-        progress or (lambda text: None), weights=weights,
+        progress or (lambda text: None), weights=weights, grad=grad, steps=steps,
+        loss=check_loss(loss), locate=locate, deep=deep, repro=repro,
+        frozen=frozen, unordered=groups(unordered),
+        graphs=graphs,
     )  # fmt: skip
     if max_slowdown is not None and not max_slowdown > 0:
         raise UsageError(f"max_slowdown is {max_slowdown}, it must be more than 0")
+    if steps < 0:
+        raise UsageError(f"steps is {steps}, it must be 0 or more")
     if not timeout > 0:
         raise UsageError(f"timeout is {timeout}, it must be more than 0")
     check_device(device)
@@ -127,7 +161,10 @@ def verify(
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         pythons = ((python_a, python_torch, python_tf), (python_b, python_torch, python_tf))
         sides = []
-        common = {"trust": trust, "factory": factory, "timeout": timeout}
+        common = {
+            "trust": trust, "factory": factory, "timeout": timeout, "threads": threads,
+            "memory_limit": memory_size(memory_limit),
+        }  # fmt: skip
         for label, model, python in zip("ab", (a, b), pythons, strict=True):
             side = _side(label, model, wanted[label], device, folder, python, common)
             stack.callback(side.close)
@@ -152,7 +189,7 @@ def _side(
     pythons: tuple[str | None, str | None, str | None], common: Mapping[str, Any],
 ) -> AnySide:  # fmt: skip
     if not isinstance(model, str | Path):
-        return LiveSide(label, model, wanted, device)
+        return LiveSide(label, model, wanted, device, common["threads"])
     from converter.formats import recognise
 
     path = Path(model)

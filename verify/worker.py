@@ -1,7 +1,8 @@
 """A process that holds one side: JSON lines come in, JSON lines go out, tensors lie in files.
 
 Runs as ``python -m verify.worker``, in any interpreter that has NumPy and the side's framework.
-Commands: ``load``, ``run``, ``graph``, ``weights``, ``time``, ``close``; see `Server`.
+Commands: ``load``, ``run``, ``recorded``, ``graph``, ``frozen``, ``weights``, ``ability``, ``train``, ``time``,
+``close``; see `Server`.
 """
 
 from __future__ import annotations
@@ -57,6 +58,13 @@ class Server:
         outputs = self.engine.in_float64(inputs)
         return {"outputs": _written(outputs, Path(message["folder"]))}
 
+    def recorded(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Run, and tell what the model computes on its way, as `run` tells of outputs."""
+        from verify.arrays import read
+
+        inputs = {name: read(told) for name, told in message["inputs"].items()}
+        return {"outputs": _written(self.engine.recorded(inputs), Path(message["folder"]))}
+
     def graph(self, message: dict[str, Any]) -> dict[str, Any]:
         """Trace with ``signature``, plain data or null; the ONNX file goes to ``path``."""
         import onnx_ir as ir
@@ -69,11 +77,41 @@ class Server:
         ir.save(model, path, external_data=path.name + ".data")
         return {}
 
+    def frozen(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Trace twice with inputs of ``signature``; tells `verify.frozen.Frozen` of each place."""
+        from dataclasses import asdict
+
+        from converter.signature import Signature
+
+        found = self.engine.frozen(Signature.from_json(message["signature"]))
+        return {"frozen": [asdict(item) for item in found]}
+
     def weights(self, message: dict[str, Any]) -> dict[str, Any]:
         """Write all weights to the file ``path``; what `verify.proof.held.write` tells of them."""
         from verify.proof.held import write
 
         return {"weights": write(self.engine.weights(), Path(message["path"]))}
+
+    def ability(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Tell whether the model trains, as `verify.training.plan.Ability` has it."""
+        from dataclasses import asdict
+
+        return {"ability": asdict(self.engine.ability())}
+
+    def train(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Carry out ``plan`` on ``inputs`` with ``targets``; arrays go to ``folder``."""
+        from converter.signature import Signature
+        from verify.arrays import read
+        from verify.training.plan import Plan
+
+        given = [
+            {name: read(told) for name, told in message[kind].items()}
+            for kind in ("inputs", "targets")
+        ]
+        told = message["signature"]
+        signature = Signature.from_json(told) if told is not None else None
+        learned = self.engine.learn(Plan.from_data(message["plan"]), *given, signature)
+        return {"learned": learned.write(Path(message["folder"]))}
 
     def time(self, message: dict[str, Any]) -> dict[str, Any]:
         """Repeat the last run ``count`` times."""
