@@ -9,6 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from verify.arrays import dtype_name
+from verify.decisions import Choice, exposed
 from verify.float64 import in_float64
 
 Arrays = dict[str, np.ndarray]
@@ -16,6 +17,10 @@ Arrays = dict[str, np.ndarray]
 
 class Executions(Protocol):
     """The three ways; inputs and outputs go by the graph's names."""
+
+    @property
+    def choices(self) -> Mapping[str, Choice]:
+        """Outputs that hold indices, and how those were chosen; see `verify.decisions.exposed`."""
 
     def exact(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
         """Run in float64."""
@@ -46,7 +51,7 @@ class InPyTorch:
     """
 
     def __init__(self, model: ir.Model) -> None:
-        self.model = model
+        self.model, self.choices = exposed(model)
         self._modules: dict[bool, Any] = {}
 
     def exact(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
@@ -93,7 +98,7 @@ class InNumPy:
     """
 
     def __init__(self, model: ir.Model) -> None:
-        self.model = model
+        self.model, self.choices = exposed(model)
         self._evaluators: dict[bool, Any] = {}
 
     def exact(self, inputs: Mapping[str, np.ndarray]) -> Arrays:

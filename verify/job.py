@@ -20,8 +20,8 @@ from verify import compare as comparing
 from verify import inputs as making
 from verify.arguments import Options
 from verify.data import OwnData
-from verify.digest import of_inputs
 from verify.decisions import undecided
+from verify.digest import of_inputs
 from verify.measuring import Measurer
 from verify.plan import plan
 from verify.report.outline import outline

@@ -17,10 +17,11 @@ draws can fail nothing and pass little; whoever fails is judged again with more 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from verify.decisions import REACH
 from verify.noise import OutputNoise
 from verify.tolerance import CEILING
 
@@ -33,6 +34,12 @@ RMS = 2.5
 SLICE = 3.0
 """Of slices with many elements; right targets were up to 1.6. For ``n`` of them the limit is
 ``SLICE + (MAX - SLICE) / sqrt(n)``: a slice may be one element."""
+
+NEAR = 0.05
+"""How near to what came out, in parts of a jump, a result is the same outcome."""
+
+HOPELESS = 10.0
+"""So many times past the limits, a quarter of the elements is not brought back by more draws."""
 
 FEW = 0.5
 """Part of the limits that counts while more draws can be made."""
@@ -51,6 +58,7 @@ class Judgement:
         rms, rms_limit: root mean square of all errors, and what it may be.
         reason: what is wrong, in words; ``""`` where nothing is.
         ceiling: the limit is the ceiling, the noise alone would allow more.
+        ties: elements that hang on a decision which noise can turn, and are off for that reason.
     """
 
     passed: bool
@@ -62,6 +70,7 @@ class Judgement:
     rms_limit: float
     reason: str = ""
     ceiling: bool = False
+    ties: int = 0
 
 
 def trusted(noise: OutputNoise) -> bool:
@@ -80,11 +89,45 @@ def judge(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None = None) -
         noise: noise of this output; more draws are made where they are needed.
         usable: elements to judge, a boolean array; ``None``: all. The others are finite nowhere.
     """
-    while True:
-        quick = _judge(b, noise, usable, FEW)
-        if quick.passed or not noise.more():
+    found = _judge(b, noise, usable, FEW)
+    while not found.passed:
+        if _hopeless(b, noise, usable):
+            return _judge(b, noise, usable, 1.0)
+        if not noise.more():
             break
-    return quick if quick.passed else _judge(b, noise, usable, 1.0)
+        found = _judge(b, noise, usable, FEW)
+    if not found.passed:
+        found = _judge(b, noise, usable, 1.0)
+    return found if found.passed else _without_jumps(found, b, noise, usable)
+
+
+def _hopeless(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None) -> bool:
+    """Tell whether so much is so far off that no more draws can help."""
+    far = _judge(b, noise, usable, HOPELESS)
+    return far.beyond * 4 > b.size and b.size >= 8
+
+
+def _without_jumps(
+    found: Judgement, b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None
+) -> Judgement:
+    """Judge what does not hang on a decision that noise can turn; the rest are ties.
+
+    Such an element changes out of proportion where results move farther. It must be what it was in
+    one of those runs, or in the source.
+    """
+    noise.case.far()
+    jumps = noise.farthest > np.minimum(REACH * MAX * noise.deviation, _ceiling(noise))
+    if not jumps.any():
+        return found
+    with np.errstate(invalid="ignore"):
+        value = b.astype(np.float64)
+        seen = np.zeros(b.shape, bool)
+        for outcome in (noise.source, *noise.far_results):
+            seen |= np.abs(value - outcome.astype(np.float64)) <= NEAR * noise.farthest
+        past = np.abs(value - noise.exact) > MAX * noise.deviation
+    jumps &= seen
+    rest = _judge(b, noise, ~jumps if usable is None else usable & ~jumps, 1.0)
+    return replace(rest, ties=int(np.count_nonzero(jumps & past)))
 
 
 def _judge(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None, part: float) -> Judgement:
@@ -122,20 +165,12 @@ def _judge(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None, part: f
 
 
 def _ceiling(noise: OutputNoise) -> float:
-    """Return the most that an element may be off, whatever the noise: by the largest value.
+    """Return the most that an element may be off, whatever the noise.
 
-    An output that is nothing but noise (a constant after its mean is taken off) is no measure for
-    itself; there, numbers of ordinary size are.
+    It is relative to the largest value, or to 1: noise that is large for an output far below 1
+    comes from numbers of ordinary size that cancel.
     """
-    largest = float(noise.deviation.max(initial=0.0))
-    peak = noise.peak
-    if peak <= NOTHING_BUT_NOISE * largest:
-        peak = max(peak, 1.0)
-    return CEILING[noise.dtype] * peak
-
-
-NOTHING_BUT_NOISE = 30.0
-"""Where the largest value is within so many deviations, there is no signal to relate noise to."""
+    return CEILING[noise.dtype] * max(noise.peak, 1.0)
 
 
 def _worst_slice(squares: np.ndarray, variances: np.ndarray, part: float) -> str:

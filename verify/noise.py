@@ -13,6 +13,9 @@ those. Under all lies one unit in the last place.
 |S - R| counts as noise only where rounding explains it. If the source's float64 run says R, it
 does; if that is not known, up to `CREDIBLE` times what the graph's own draws say. Beyond that
 the graph does not say what the source says, and must not loosen anything.
+
+Where a result hangs on a decision (`verify.decisions`), it may jump: such elements are known by a
+few draws that move farther, which change them out of proportion.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import numpy as np
 import onnx_ir as ir
 
 from verify.arrays import dtype_name
+from verify.decisions import FAR_DRAWS, REACH, Choice, DecisionNoise, is_decided, renamed
 from verify.executions import Arrays, Executions, executions
 from verify.float64 import in_float64
 
@@ -57,6 +61,9 @@ class OutputNoise:
         squares: sum over the draws of the squared errors, by element.
         count: number of draws in it.
         source_square: the source's own squared error, by element.
+        source: the source's result.
+        farthest: largest error by element of the draws that move farther, 0 before there are some.
+        far_results: what came out of them.
     """
 
     exact: np.ndarray
@@ -67,6 +74,9 @@ class OutputNoise:
     squares: np.ndarray
     count: int
     source_square: np.ndarray
+    source: np.ndarray
+    farthest: np.ndarray
+    far_results: list[np.ndarray] = field(default_factory=list)
     _sigma: tuple[int, np.ndarray] | None = field(default=None, repr=False)
 
     def add(self, result: np.ndarray) -> None:
@@ -75,9 +85,21 @@ class OutputNoise:
             self.squares += _square(result, self.exact)
             self.count += 1
 
+    def add_far(self, result: np.ndarray) -> None:
+        """Take in a draw that moves `REACH` times as far."""
+        if result.shape == self.exact.shape:
+            error = np.sqrt(_square(result, self.exact))
+            self.farthest = np.maximum(self.farthest, error)
+            self.far_results.append(result)
+
     def more(self) -> bool:
         """Make more draws; ``False`` where there are enough."""
         return self.case.more()
+
+    @property
+    def drawn(self) -> np.ndarray:
+        """Root mean square of the draws' errors, by element."""
+        return np.sqrt(self.squares / self.count)
 
     @property
     def peak(self) -> float:
@@ -135,14 +157,22 @@ class CaseNoise:
         inputs: arrays by the graph's input names.
         checked: the source's own float64 run says what the graph's does.
         outputs: noise by output.
+        decided: the same for outputs of integers and booleans.
+        numbers: the same for the numbers by which indices were chosen.
         stage: how often more draws were made.
+        far_made: the draws that move farther were made.
+        note: what the exact result was not checked for, and why; ``""`` where it was.
     """
 
     runs: Executions
     inputs: Mapping[str, np.ndarray]
     checked: bool = False
     outputs: dict[str, OutputNoise] = field(default_factory=dict)
+    decided: dict[str, DecisionNoise] = field(default_factory=dict)
+    numbers: dict[str, OutputNoise] = field(default_factory=dict)
     stage: int = 0
+    far_made: bool = False
+    note: str = ""
 
     def more(self) -> bool:
         """Make more draws; ``False`` where there are enough."""
@@ -150,13 +180,24 @@ class CaseNoise:
             return False
         first = sum(DRAWS[: self.stage])
         for seed in range(first, first + DRAWS[self.stage]):
-            self._add(self.runs.moved(self.inputs, seed))
+            results = self.runs.moved(self.inputs, seed)
+            for name, noise in self._all().items():
+                noise.add(results[name])
         self.stage += 1
         return True
 
-    def _add(self, results: Arrays) -> None:
-        for name, noise in self.outputs.items():
-            noise.add(results[name])
+    def far(self) -> None:
+        """Make the draws that move farther, once."""
+        if self.far_made:
+            return
+        self.far_made = True
+        for seed in range(FAR_DRAWS):
+            results = self.runs.moved(self.inputs, seed, REACH)
+            for name, noise in self._all().items():
+                noise.add_far(results[name])
+
+    def _all(self) -> dict[str, OutputNoise | DecisionNoise]:
+        return {**self.outputs, **self.decided, **self.numbers}
 
 
 class Reference:
@@ -169,12 +210,17 @@ class Reference:
     def __init__(self, model: ir.Model, runs: Executions | None = None) -> None:
         self.model = model
         self.runs: Executions = runs or executions(model)
+        self.choices: Mapping[str, Choice] = self.runs.choices
+
+    def rename(self, runs: Executions, names: Mapping[str, str]) -> None:
+        """Put other names on the outputs: ``runs`` gives them, ``names`` says which are which."""
+        self.runs, self.choices = runs, renamed(self.choices, names)
 
     def noise(
         self, inputs: Mapping[str, np.ndarray], source: Mapping[str, np.ndarray],
         checked: bool = False, exact: Arrays | None = None,
-    ) -> dict[str, OutputNoise]:  # fmt: skip
-        """Return the noise of each floating-point output.
+    ) -> dict[str, OutputNoise | DecisionNoise]:  # fmt: skip
+        """Return the noise of each output, as far as it has one.
 
         Args:
             inputs: arrays by the graph's input names.
@@ -182,15 +228,22 @@ class Reference:
             checked: the source's own float64 run says what the graph's does.
             exact: the exact result, where it is not the graph that tells it.
         """
-        exact = self.runs.exact(inputs) if exact is None else exact
+        graph_exact = self.runs.exact(inputs) if exact is None or self.choices else {}
+        exact = graph_exact if exact is None else exact
         own = self.runs.own(inputs)
         case = CaseNoise(self.runs, inputs, checked)
         for name, result in source.items():
-            if name not in exact or dtype_name(result) not in ULP:
-                continue
-            if result.shape == exact[name].shape == own[name].shape:
-                case.outputs[name] = _first(result, own[name], exact[name], case)
-        return case.outputs
+            if name in exact and dtype_name(result) in ULP:
+                if result.shape == exact[name].shape == own[name].shape:
+                    case.outputs[name] = _first(result, own[name], exact[name], case)
+            elif name in exact and is_decided(result):
+                seen = [exact[name], own[name]]
+                case.decided[name] = DecisionNoise(case, seen, self.choices.get(name))
+        for choice in self.choices.values():
+            read = own[choice.read]
+            if dtype_name(read) in ULP:
+                case.numbers[choice.read] = _first(read, read, graph_exact[choice.read], case)
+        return {**case.outputs, **case.decided}
 
 
 def _first(source: np.ndarray, own: np.ndarray, exact: np.ndarray, case: CaseNoise) -> OutputNoise:
@@ -198,7 +251,16 @@ def _first(source: np.ndarray, own: np.ndarray, exact: np.ndarray, case: CaseNoi
     squares = _square(source, exact)
     largest, mean = float(squares.max(initial=0.0)), float(squares.mean()) if squares.size else 0.0
     return OutputNoise(
-        exact, dtype_name(source), case, largest**0.5, mean**0.5, _square(own, exact), 1, squares
+        exact=exact,
+        dtype=dtype_name(source),
+        case=case,
+        source_max=largest**0.5,
+        source_rms=mean**0.5,
+        squares=_square(own, exact),
+        count=1,
+        source_square=squares,
+        source=source,
+        farthest=np.zeros(exact.shape),
     )
 
 
