@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import shutil
 import sys
 import tempfile
 import time
@@ -18,9 +17,10 @@ from pathlib import Path
 def main(arguments: list[str] | None = None) -> int:
     """Run the exam and print its tables; 0 if at least 99.5 % of the faults are caught."""
     options = _parser().parse_args(arguments)
-    from benchmarks.mutants.exam import read, run, run_model
+    from benchmarks.mutants.exam import read, run_model, say
     from benchmarks.mutants.models import names
     from benchmarks.mutants.plant import KINDS
+    from benchmarks.mutants.processes import side_by_side
     from benchmarks.mutants.tables import tables
 
     known = names()
@@ -40,14 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="equiport-exam-") as folder:
         file = options.json or Path(folder) / "exam.jsonl"
-        if not options.resume:
-            shutil.rmtree(file.with_suffix(".parts"), ignore_errors=True)
         told = ["--seed", str(seed)]
         if options.limit is not None:
             told += ["--limit", str(options.limit)]
         if options.kinds:
             told += ["--kinds", *options.kinds]
-        run(options.models or known, told, file, options.jobs)
+        side_by_side("benchmarks.mutants", options.models or known, told, file, options.jobs,
+                     options.resume, say)  # fmt: skip
         verdicts, about = read(file)
     print("\n" + tables(verdicts, about))
     print(f"\n{time.perf_counter() - start:.0f} seconds")

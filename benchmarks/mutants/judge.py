@@ -30,6 +30,10 @@ from verify.report.result import Report, Stage
 from verify.sides import Failure
 from verify.tolerance import tolerance
 
+ROUNDING = 1e-12
+"""A difference in float64 of less than this, relative to the largest value, is another order of the
+same additions."""
+
 
 @dataclass
 class Verdict:
@@ -38,7 +42,9 @@ class Verdict:
     Attributes:
         model, kind, node, ordinal, operator: which fault, where.
         runs: it is a graph that ONNX Runtime runs on at least one of the inputs.
-        changed: any output, in float32 or in float64, is another than the original's, in any bit.
+        changed: some output in float64 differs from the original's by more than float64's own
+            rounding, or the layers end to end fail it.
+        bits: some output differs in any bit, in float32 or in float64.
         end_to_end: the measured tolerance fails it.
         proof: the weight proof fails it.
         depth: the comparison node by node fails it.
@@ -57,6 +63,7 @@ class Verdict:
     operator: str
     runs: bool = True
     changed: bool = True
+    bits: bool = True
     end_to_end: bool = False
     proof: bool = False
     depth: bool = False
@@ -111,8 +118,10 @@ class Judge:
             name: tells(*pair, self.original, target.kept) for name, pair in TOLERANCES.items()
         }
         self._look_inside(mutant, verdict, report)
-        same = same_bits(self.original, target.kept)
-        verdict.changed = not same or self._changed_in_float64(mutant.model, report)
+        if not verdict.end_to_end:
+            moved = self._moved_in_float64(mutant.model, report)
+            verdict.changed = moved > ROUNDING
+            verdict.bits = moved > 0 or not same_bits(self.original, target.kept)
         return verdict
 
     def _compare(self, target: KeptSide) -> Report:
@@ -156,23 +165,24 @@ class Judge:
             verdict.reason = verdict.reason or f"node by node: {error}"
             return None
 
-    def _changed_in_float64(self, model: ir.Model, report: Report) -> bool:
-        """Whether any output is another in float64, on the inputs of any run."""
-        runs = executions(model)
-        for run, case in zip(report.runs, self._cases(report), strict=True):
-            if run.stage is not Stage.OK:
-                continue
+    def _moved_in_float64(self, model: ir.Model, report: Report) -> float:
+        """Return how far any output is from the original's in float64, relative to its peak.
+
+        Largest over the inputs of all runs and the ordinary ones; infinite where the mutant cannot
+        run in float64.
+        """
+        runs, moved = executions(model), 0.0
+        names = [value.name for value in self.subject.graph.graph.outputs if value.name]
+        cases = self._cases(report)
+        ran = [case for case, run in zip(cases, report.runs, strict=True) if run.stage is Stage.OK]
+        for case in (*ran, self.inputs):
             try:
                 theirs = runs.exact(case)
             except (EquiportError, ValueError, RuntimeError, TypeError, IndexError, KeyError):
-                return True
+                return np.inf
             ours = self.executions.exact(case)
-            names = [value.name for value in self.subject.graph.graph.outputs if value.name]
-            if not same_bits(
-                {"": {n: ours[n] for n in names}}, {"": {n: theirs[n] for n in names}}
-            ):
-                return True
-        return False
+            moved = max(moved, *(_distance(ours[name], theirs.get(name)) for name in names))
+        return moved
 
     def _cases(self, report: Report) -> list[Mapping[str, np.ndarray]]:
         from verify.inputs import cases
@@ -180,6 +190,19 @@ class Judge:
         signature = self.subject.signature
         planned = cases(signature, self.seeds, dict(self.subject.sizes))
         return [case.inputs(signature) for case in planned]
+
+
+def _distance(ours: np.ndarray, theirs: np.ndarray | None) -> float:
+    """Return the largest difference relative to the largest value, both finite or equal."""
+    if theirs is None or ours.shape != theirs.shape:
+        return np.inf
+    if ours.dtype.kind != "f":
+        return 0.0 if np.array_equal(ours, theirs) else np.inf
+    finite = np.isfinite(ours) & np.isfinite(theirs)
+    if not np.array_equal(ours[~finite], theirs[~finite], equal_nan=True):
+        return np.inf
+    difference = float(np.abs(ours[finite] - theirs[finite]).max(initial=0.0))
+    return difference / float(np.abs(ours[finite]).max(initial=0.0) or 1.0)
 
 
 def _end_to_end(report: Report) -> bool:

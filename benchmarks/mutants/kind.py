@@ -22,14 +22,19 @@ class Edit:
         value: the value that it alters, a weight or one that was computed rightly before; the
             error then begins at whatever reads that value, rather than at the one node that the
             edit was found at.
-        moves: it only puts elements in other places. Such a fault cannot be told from another
-            layout until something reads the result by position: both the node and what reads it,
-            directly or through nodes that move elements themselves, are where the error begins.
+        rewires: the node gives a value that the original has as well, or has with its elements in
+            another place: one of its inputs, what its neighbour gives, a transposition. What is
+            wrong is then as much that this value is read: the node, and what reads it, directly
+            or through nodes that only move elements, are where the error begins.
+        lost: a value that nothing reads any more, as where a constant stands in its place. The
+            mutant has neither the node that computed it nor the one that read it, and does not
+            say which of them went first: both are right.
     """
 
     change: Change
     value: ir.Value | None = None
-    moves: bool = False
+    rewires: bool = False
+    lost: ir.Value | None = None
 
 
 Find = Callable[[ir.Node, Facts], Iterator[Edit]]

@@ -94,14 +94,25 @@ def plant(model: ir.Model, facts: Facts, place: Place, seed: int) -> Mutant:
 
 
 def _truth(node: ir.Node, edit: Edit, facts: Facts) -> frozenset[str]:
-    if edit.moves:
-        return frozenset(_with_owners(node)) | _readers_by_position(node)
-    if edit.value is None:
-        return frozenset(_with_owners(node))
+    if edit.value is not None:
+        return _readers(edit.value, facts)
+    names = set(_with_owners(node))
+    for value in node.outputs:
+        if facts.constant(value) is not None:
+            names |= _readers(value, facts)
+    if edit.rewires:
+        names |= _readers_by_position(node)
+    if edit.lost is not None and (producer := edit.lost.producer()) is not None:
+        names.update(_with_owners(producer))
+    return frozenset(names)
+
+
+def _readers(value: ir.Value, facts: Facts) -> frozenset[str]:
+    """Return what reads a value, and what reads the constants that are made of it."""
     names: set[str] = set()
-    seen: list[ir.Value] = [edit.value]
-    for value in seen:
-        for reader, _ in value.uses():
+    seen = [value]
+    for one in seen:
+        for reader, _ in one.uses():
             names.update(_with_owners(reader))
             seen += [out for out in reader.outputs if facts.constant(out) is not None]
     return frozenset(names)

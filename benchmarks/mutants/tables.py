@@ -31,10 +31,11 @@ def _totals(verdicts: list[Verdict], alive: list[Verdict]) -> Iterator[str]:
     yield f"{len(verdicts)} faults of {len(kinds)} kinds planted in {len(models)} models"
     yield f"{len(verdicts) - len(alive)} give a graph that does not run, which nobody can miss"
     yield f"{len(alive)} run; {_rate(verdict.caught for verdict in alive)} of them caught"
+    equal = [verdict for verdict in same if not verdict.bits]
     yield (
-        f"{len(same)} of those give the same bits on every input, in float32 and in float64 "
-        f"({sum(verdict.caught for verdict in same)} caught all the same, by their weights or on "
-        "another input)"
+        f"{len(same)} of those change nothing on any input tried: {len(equal)} give the same bits "
+        f"in float32 and float64, {len(same) - len(equal)} differ by float64's own rounding "
+        f"({sum(verdict.caught for verdict in same)} of all are caught all the same)"
     )
     yield f"{len(changed)} change something; {_rate(v.caught for v in changed)} of them caught:"
     yield f"  end to end, by the measured tolerance   {_rate(v.end_to_end for v in changed)}"

@@ -88,7 +88,7 @@ def hard_for_smooth(node: ir.Node, facts: Facts) -> Iterator[Edit]:
       "HardSwish", "HardSigmoid", "Clip", "Softplus", "Selu", "PRelu", "LogSoftmax")  # fmt: skip
 def dropped(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """An activation is left out, as where logits are taken for probabilities."""
-    yield Edit(lambda rng: bypass(node, 0))
+    yield Edit(lambda rng: bypass(node, 0), rewires=True)
 
 
 @kind("activation: ReLU6 for ReLU", "Relu")

@@ -29,7 +29,7 @@ def scale_dropped(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """A constant factor, as attention's 1/sqrt(d), is left out."""
     index = _scalar(node, facts)
     if index is not None:
-        yield Edit(lambda rng: bypass(node, 1 - index))
+        yield Edit(lambda rng: bypass(node, 1 - index), rewires=True)
 
 
 @kind("scale: by the width, not by its root", "Mul", "Div")
@@ -64,7 +64,7 @@ def mask_missing(node: ir.Node, facts: Facts) -> Iterator[Edit]:
                 everywhere = before(node, "Expand", [np.array(index == 2), shape])
                 node.replace_input_with(0, everywhere)
 
-            yield Edit(change)
+            yield Edit(change, lost=node.inputs[0])
 
 
 def _masks(array: np.ndarray | None) -> bool:
@@ -81,13 +81,13 @@ def mask_inverted(node: ir.Node, facts: Facts) -> Iterator[Edit]:
         def change(rng: np.random.Generator) -> None:
             node.replace_input_with(0, before(node, "Not", [node.inputs[0]]))
 
-        yield Edit(change)
+        yield Edit(change, lost=node.inputs[0])
 
 
 @kind("mask: not inverted", "Not")
 def not_dropped(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """A negation is left out."""
-    yield Edit(lambda rng: bypass(node, 0))
+    yield Edit(lambda rng: bypass(node, 0), rewires=True)
 
 
 @kind("mask: leaks", "Where")
@@ -124,11 +124,11 @@ def mask_off_by_one(node: ir.Node, facts: Facts) -> Iterator[Edit]:
 def one_condition(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """Only one of two conditions holds; its shape is kept."""
     if facts.shape(node.inputs[0]) == facts.shape(node.outputs[0]) and facts.known(node.inputs[0]):
-        yield Edit(lambda rng: bypass(node, 0))
+        yield Edit(lambda rng: bypass(node, 0), rewires=True, lost=node.inputs[1])
     elif facts.shape(node.inputs[1]) == facts.shape(node.outputs[0]) and facts.known(
         node.inputs[1]
     ):
-        yield Edit(lambda rng: bypass(node, 1))
+        yield Edit(lambda rng: bypass(node, 1), rewires=True, lost=node.inputs[0])
 
 
 @kind("attention: key and query exchanged", "MatMul")
@@ -145,11 +145,11 @@ def factors_exchanged(node: ir.Node, facts: Facts) -> Iterator[Edit]:
         product = before(node, "MatMul", list(node.inputs))
         replace(node, "Transpose", [product], perm=perm)
 
-    yield Edit(change)
+    yield Edit(change, rewires=True)
 
 
 @kind("rotary: sine and cosine exchanged", "Sin", "Cos")
 def sine_and_cosine(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """The position is encoded by the other function."""
     other = "Cos" if node.op_type == "Sin" else "Sin"
-    yield Edit(lambda rng: replace(node, other, list(node.inputs)))
+    yield Edit(lambda rng: replace(node, other, list(node.inputs)), rewires=True)

@@ -151,4 +151,8 @@ def threshold(node: ir.Node, facts: Facts) -> Iterator[Edit]:
 def negated(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """Equal in place of different."""
     if facts.known(node.outputs[0]):
-        yield Edit(lambda rng: replace(node, "Not", [before(node, "Equal", list(node.inputs))]))
+
+        def change(rng: np.random.Generator) -> None:
+            replace(node, "Not", [before(node, "Equal", list(node.inputs))])
+
+        yield Edit(change, rewires=True)

@@ -27,7 +27,7 @@ def output_order(node: ir.Node, facts: Facts) -> Iterator[Edit]:
                 value.name, other.name = "planted_output", first
                 value.name = second
 
-            yield Edit(change)
+            yield Edit(change, rewires=True)
             return
 
 
@@ -72,4 +72,4 @@ def input_ignored(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     for index, value in enumerate(node.inputs):
         array = facts.frozen.get(value.name or "") if value is not None else None
         if array is not None and value is not None and facts.rank(value) > 1:
-            yield Edit(lambda rng, i=index, a=array: put(node, i, a))
+            yield Edit(lambda rng, i=index, a=array: put(node, i, a), lost=value)

@@ -105,7 +105,7 @@ def state_not_reset(node: ir.Node, facts: Facts) -> Iterator[Edit]:
 def lengths_ignored(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """Padding is read as if it were part of the sequence."""
     if _input(node, 4) is not None:
-        yield Edit(lambda rng: node.replace_input_with(4, None))
+        yield Edit(lambda rng: node.replace_input_with(4, None), lost=node.inputs[4])
 
 
 @kind("recurrent: bias of the recurrent half dropped", *RECURRENT)

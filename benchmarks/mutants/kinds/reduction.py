@@ -91,7 +91,7 @@ def residual_dropped(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     computed = facts.constant(a) is None and facts.constant(b) is None
     shapes = [facts.shape(value) for value in (a, b, node.outputs[0])]
     if computed and facts.rank(a) > 1 and shapes[0] == shapes[1] and _is_float(node, facts):
-        yield Edit(lambda rng: bypass(node, 0))
+        yield Edit(lambda rng: bypass(node, 0), rewires=True, lost=b)
 
 
 @kind("gate: dropped", "Mul")
@@ -101,7 +101,7 @@ def gate_dropped(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     computed = facts.constant(a) is None and facts.constant(b) is None
     same = facts.shape(a) == facts.shape(node.outputs[0])
     if computed and facts.rank(a) > 1 and same and _is_float(node, facts) and a is not b:
-        yield Edit(lambda rng: bypass(node, 0))
+        yield Edit(lambda rng: bypass(node, 0), rewires=True, lost=b)
 
 
 @kind("operands: exchanged", "Sub", "Div", "Pow")
@@ -116,13 +116,13 @@ def operands_exchanged(node: ir.Node, facts: Facts) -> Iterator[Edit]:
 def sign_dropped(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """A negation, or an absolute value, is left out."""
     if _is_float(node, facts):
-        yield Edit(lambda rng: bypass(node, 0))
+        yield Edit(lambda rng: bypass(node, 0), rewires=True)
 
 
 @kind("root: dropped", "Sqrt", "Reciprocal")
 def root_dropped(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """A root, or a reciprocal, is left out."""
-    yield Edit(lambda rng: bypass(node, 0))
+    yield Edit(lambda rng: bypass(node, 0), rewires=True)
 
 
 @kind("power: exponent", "Pow")

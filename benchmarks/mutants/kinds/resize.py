@@ -73,7 +73,8 @@ def exclude_outside(node: ir.Node, facts: Facts) -> Iterator[Edit]:
 @kind("resize: antialias", "Resize")
 def antialias(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """The image is, or is not, smoothed before it is made smaller."""
-    if attribute(node, "mode", "nearest") != "nearest":
+    smaller = facts.shape(node.outputs[0]) < facts.shape(node.inputs[0])
+    if attribute(node, "mode", "nearest") != "nearest" and smaller:
         other = 1 - attribute(node, "antialias", 0)
         yield Edit(lambda rng: set_attribute(node, "antialias", other))
 

@@ -28,7 +28,7 @@ def transpose_axes(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     for first in range(len(perm) - 1):
         other = list(perm)
         other[first], other[first + 1] = other[first + 1], other[first]
-        yield Edit(lambda rng, p=tuple(other): set_attribute(node, "perm", p), moves=True)
+        yield Edit(lambda rng, p=tuple(other): set_attribute(node, "perm", p), rewires=True)
 
 
 @kind("axes: transposition dropped", "Transpose")
@@ -42,7 +42,7 @@ def transpose_dropped(node: ir.Node, facts: Facts) -> Iterator[Edit]:
         turned = before(node, "Transpose", [node.inputs[0]], perm=tuple(perm))
         replace(node, "Reshape", [node.inputs[0], before(node, "Shape", [turned])])
 
-    yield Edit(change, moves=True)
+    yield Edit(change, rewires=True)
 
 
 @kind("axes: flattened in the other layout", "Reshape", "Flatten")
@@ -59,7 +59,7 @@ def flattened_otherwise(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     def change(rng: np.random.Generator) -> None:
         node.replace_input_with(0, before(node, "Transpose", [x], perm=perm))
 
-    yield Edit(change, moves=True)
+    yield Edit(change, rewires=True)
 
 
 @kind("concatenation: order", "Concat")
@@ -70,7 +70,7 @@ def concatenation_order(node: ir.Node, facts: Facts) -> Iterator[Edit]:
         return
     rolled = [*node.inputs[1:], node.inputs[0]]
     axis = attribute(node, "axis", 0)
-    yield Edit(lambda rng: replace(node, "Concat", rolled, axis=axis), moves=True)
+    yield Edit(lambda rng: replace(node, "Concat", rolled, axis=axis), rewires=True)
 
 
 @kind("split: order", "Split")
@@ -87,7 +87,7 @@ def split_order(node: ir.Node, facts: Facts) -> Iterator[Edit]:
                 reader.replace_input_with(index, new)
 
     if not first.is_graph_output() and not second.is_graph_output():
-        yield Edit(change, moves=True)
+        yield Edit(change, rewires=True)
 
 
 @kind("slice: off by one", "Slice")
@@ -136,7 +136,7 @@ def slice_backwards(node: ir.Node, facts: Facts) -> Iterator[Edit]:
         put(node, 3, axes.astype(starts.dtype))
         put(node, 4, np.array([-1], starts.dtype))
 
-    yield Edit(change, moves=True)
+    yield Edit(change, rewires=True)
 
 
 @kind("gather: index off by one", "Gather", "GatherElements", "GatherND")
@@ -181,7 +181,7 @@ def frozen(node: ir.Node, facts: Facts) -> Iterator[Edit]:
             continue
         array = facts.frozen.get(value.name or "") if value is not None else None
         if array is not None:
-            yield Edit(lambda rng, i=index, a=array: put(node, i, a))
+            yield Edit(lambda rng, i=index, a=array: put(node, i, a), lost=value)
 
 
 @kind("broadcast: along the other axis", "Add", "Mul")
