@@ -23,10 +23,11 @@ from verify.data import OwnData
 from verify.decisions import undecided
 from verify.digest import of_inputs
 from verify.measuring import Measurer
-from verify.plan import plan
+from verify.plan import narrowed, plan
 from verify.report.outline import outline
 from verify.report.result import OutputComparison, Report, Run, Side, Stage
 from verify.sides import Failure, LiveSide, WorkerSide
+from verify.validity import NumbersSeen
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -52,6 +53,7 @@ class Job:
     findings: list[str] = field(default_factory=list)
     measurer: Measurer | None = None
     signature: Signature | None = None
+    seen: NumbersSeen = field(default_factory=NumbersSeen)
     graphs: dict[str, ir.Model | None] = field(default_factory=dict)
     proof: Proof | None = None
     executions: Executions | None = None
@@ -86,10 +88,12 @@ class Job:
             matching.feed(signature, views[0], {}, self.findings),
             matching.feed(signature, views[1], self.options.rename, self.findings),
         ]
-        for case in cases:
-            self.options.progress(f"running {_title(case)}")
-            run = self._compare(case, signature, feeds, views)
-            report.runs.append(replace(run, digest=of_inputs(case.inputs(signature))))
+        report.runs = self._runs(cases, signature, feeds, views)
+        if self.seen.nan and (narrower := narrowed(self, signature, cases)):
+            signature, cases = narrower
+            self.signature, self.seen = signature, NumbersSeen()
+            report.runs = self._runs(cases, signature, feeds, views)
+        self.findings += self.seen.findings()
         self._refusals(report)
         self.findings += undecided(report.runs)
         causes.look(self, report, cases, feeds, views)
@@ -140,6 +144,17 @@ class Job:
                 known.append({})
         return failures, known
 
+    def _runs(
+        self, cases: list[making.Case], signature: Signature, feeds: list[matching.Feed],
+        views: list[matching.View],
+    ) -> list[Run]:  # fmt: skip
+        runs = []
+        for case in cases:
+            self.options.progress(f"running {_title(case)}")
+            run = self._compare(case, signature, feeds, views)
+            runs.append(replace(run, digest=of_inputs(case.inputs(signature))))
+        return runs
+
     def _compare(
         self, case: making.Case, signature: Signature, feeds: list[matching.Feed],
         views: list[matching.View],
@@ -167,6 +182,7 @@ class Job:
     ) -> dict[str, OutputComparison]:  # fmt: skip
         """Compare each output, those that only one side has included; ``inputs`` are a's."""
         values_a, values_b = matching.under_one_name(signature, views, results, self.options.rename)
+        self.seen.see(values_a)
         if self.options.unordered:
             unordered.check(self.options.unordered, values_a)
             values_b = unordered.aligned(values_a, values_b, self.options.unordered)

@@ -1,8 +1,8 @@
 """A process that holds one side: JSON lines come in, JSON lines go out, tensors lie in files.
 
 Runs as ``python -m verify.worker``, in any interpreter that has NumPy and the side's framework.
-Commands: ``load``, ``run``, ``recorded``, ``graph``, ``frozen``, ``weights``, ``ability``, ``train``, ``time``,
-``close``; see `Server`.
+Commands: ``load``, ``run``, ``recorded``, ``graph``, ``frozen``, ``weights``, ``ability``,
+``train``, ``time``, ``close``; see `Server`.
 """
 
 from __future__ import annotations

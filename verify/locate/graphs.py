@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
 
 from converter.rebuild.graph_values import constant_tensor, role_of, weight_name
 from converter.rebuild.prepare import plain_domain
-from verify.locate.closeness import FLOOR, Layout, error_of, flat
+from verify.locate.closeness import FLOOR, error_of, flat
 from verify.locate.graph import Wide
-from verify.locate.histogram import histogram
 from verify.locate.kernels import read_values
 from verify.locate.origin import Findings, find
 from verify.locate.recording import Recording, record
@@ -52,8 +52,13 @@ def compare_graphs(
     inputs: Mapping[str, np.ndarray],
     inputs_b: Mapping[str, np.ndarray] | None = None,
     outputs: Mapping[str, str] | None = None,
+    permuted: frozenset[str] = frozenset(),
 ) -> Findings:
-    """Do what `locate_graphs` does, and return all that it found."""
+    """Do what `locate_graphs` does, and return all that it found.
+
+    Args:
+        permuted: outputs that b returns in another layout, as is declared.
+    """
     recording = graph_a if isinstance(graph_a, Recording) else record(graph_a, inputs)
     wide = Wide(graph_b)
     if inputs_b is None:
@@ -61,7 +66,7 @@ def compare_graphs(
         inputs_b = {names[name]: array for name, array in inputs.items() if name in names}
     if outputs is None:
         outputs = _paired(recording.wide.outputs, wide.outputs)
-    return find(recording, wide, dict(inputs_b), dict(outputs))
+    return find(recording, wide, dict(inputs_b), dict(outputs), permuted)
 
 
 def _paired(mine: list[ir.Value], theirs: list[ir.Value]) -> dict[str, str]:
@@ -110,27 +115,23 @@ def _row(findings: Findings, node: ir.Node, index: int, suspects: set[ir.Node]) 
     elif node in suspects:
         status = NodeStatus.PROPAGATED
         error = _propagated(findings, number, other, error)
-    properties = node.metadata_props
-    domain = plain_domain(node.domain)
-    op = f"{domain}.{node.op_type}" if domain else node.op_type
-    return NodeComparison(
-        index, node.name or value.name or "", op,
-        value.name or "", error, noise, limit, status,
-        properties.get("equiport.module_path", ""), properties.get("equiport.source_line", ""),
-        weights_of(node), (other.name or "") if other is not None else "",
-        _histogram(findings, number, other, None if match is None else match.layout),
+    counterpart = (other.name or "") if other is not None else ""
+    return replace(
+        row(recording, node, index, error), noise=noise, limit=limit, status=status,
+        counterpart=counterpart,
     )  # fmt: skip
 
 
-def _histogram(
-    findings: Findings, number: int | None, other: ir.Value | None, layout: Layout | None
-) -> tuple[int, ...]:
-    """Return how b's own result differs from the reference's, nothing replaced where it can be."""
-    item = None if other is None else findings.first.items.get(other)
-    if number is None or item is None or item.raw is None:
-        return ()
-    reference = findings.recording.table.values[number]
-    return histogram(reference, findings.first.table.values[item.raw], layout)
+def row(recording: Recording, node: ir.Node, index: int, error: float) -> NodeComparison:
+    """Return the row of an origin, in the user's names."""
+    value = next((value for value in node.outputs if value.name), node.outputs[0])
+    properties, domain = node.metadata_props, plain_domain(node.domain)
+    return NodeComparison(
+        index, node.name or value.name or "", ".".join(filter(None, (domain, node.op_type))),
+        value.name or "", error, math.nan, FLOOR, NodeStatus.ORIGIN,
+        properties.get("equiport.module_path", ""), properties.get("equiport.source_line", ""),
+        weights_of(node),
+    )  # fmt: skip
 
 
 def _propagated(

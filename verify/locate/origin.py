@@ -52,18 +52,22 @@ class Findings:
     counterparts: dict[ir.Node, ir.Value] = field(default_factory=dict)
 
 
-def find(recording: Recording, wide: Wide, inputs: dict, outputs: dict[str, str]) -> Findings:
+def find(
+    recording: Recording, wide: Wide, inputs: dict, outputs: dict[str, str],
+    permuted: frozenset[str] = frozenset(),
+) -> Findings:  # fmt: skip
     """Compare graph b with a recording of the reference.
 
     Args:
         wide: graph b.
         inputs: arrays by b's input names.
         outputs: the reference's output names to b's.
+        permuted: the reference's outputs that b returns in another layout, as is declared.
     """
     first = walk(recording, wide, inputs)
     findings = Findings(recording, first)
-    undelivered = _undelivered(recording, first, outputs)
-    findings.suspects = _suspects(recording, set(first.matches), undelivered)
+    undelivered = _undelivered(recording, first, outputs, permuted)
+    findings.suspects = suspects(recording, set(first.matches), undelivered)
     order = {node: index for index, node in enumerate(recording.wide.nodes)}
     masked = hidden(recording, first)
     findings.counterparts = {node: value for node, (_, value) in masked.items()}
@@ -73,10 +77,10 @@ def find(recording: Recording, wide: Wide, inputs: dict, outputs: dict[str, str]
     pairs = _Pairs(recording, {*findings.suspects, *_behind(recording, first, findings.suspects)})
     second = findings.second = walk(recording, wide, inputs, pairs)
     resolved = set(second.matches) | pairs.resolved
-    left = _suspects(recording, resolved, _undelivered(recording, second, outputs))
+    left = suspects(recording, resolved, _undelivered(recording, second, outputs, permuted))
     origins = dict(pairs.errors)
     for node in left:
-        if node not in origins and _ready(recording, node, resolved):
+        if node not in origins and ready(recording, node, resolved):
             origins[node] = UNMATCHED
     origins |= dict.fromkeys(_movements(findings, second, origins), UNMATCHED)
     origins = findings.origins | origins
@@ -85,20 +89,22 @@ def find(recording: Recording, wide: Wide, inputs: dict, outputs: dict[str, str]
     return findings
 
 
-def _undelivered(recording: Recording, state: Walk, outputs: dict[str, str]) -> set[ir.Value]:
+def _undelivered(
+    recording: Recording, state: Walk, outputs: dict[str, str], permuted: frozenset[str]
+) -> set[ir.Value]:
     """Return the reference's outputs that b does not return under the output's name."""
     theirs = {value.name: value for value in state.wide.outputs}
     result = set()
     for value in recording.wide.outputs:
-        other = theirs.get(outputs.get(value.name or "", ""))
+        name = value.name or ""
+        other = theirs.get(outputs.get(name, ""))
         item = state.items.get(other) if other is not None else None
-        if (
-            item is None
-            or item.number is None
-            or value not in recording.numbers
-            or item.number != recording.numbers[value]
-            or _dtype_differs(recording, state, value, other)
-        ):
+        if item is None or item.number is None or value not in recording.numbers:
+            result.add(value)
+            continue
+        number = recording.numbers[value]
+        same = item.number == number or (name in permuted and item.base == number)
+        if not same or _dtype_differs(recording, state, value, other):
             result.add(value)
     return result
 
@@ -111,15 +117,9 @@ def _dtype_differs(
     return mine is not None and theirs is not None and mine != theirs
 
 
-def _suspects(recording: Recording, matched: set[int], undelivered: set[ir.Value]) -> list[ir.Node]:
+def suspects(recording: Recording, matched: set[int], undelivered: set[ir.Value]) -> list[ir.Node]:
     """Return the nodes that lead to an undelivered output through values that b has not got."""
-    suspect: set[ir.Value] = set()
-    for value in undelivered:
-        node = value.producer()
-        if recording.numbers.get(value) not in matched or node is None:
-            suspect.add(value)
-        else:  # b has the value, and returns something else, or in another layout
-            suspect.add(value)
+    suspect = set(undelivered)
     result = []
     for node in reversed(recording.wide.nodes):
         if not any(value in suspect for value in node.outputs):
@@ -148,7 +148,7 @@ def _behind(recording: Recording, state: Walk, suspects: list[ir.Node]) -> set[i
     return found
 
 
-def _ready(recording: Recording, node: ir.Node, resolved: set[int]) -> bool:
+def ready(recording: Recording, node: ir.Node, resolved: set[int]) -> bool:
     """Tell whether b has, or was given, all that a node reads."""
     return all(
         value is None or constant_tensor(value) is not None or value in recording.fixed
@@ -212,7 +212,7 @@ class _Pairs:
         known = set(state.matches) | self.resolved
         best, score = None, (False, 0, UNMATCHED)
         for candidate in self.suspects:
-            if candidate in self.errors or not _ready(self.recording, candidate, known):
+            if candidate in self.errors or not ready(self.recording, candidate, known):
                 continue
             rank = self._rank(state, candidate, node, items, made)
             if rank is not None and (not best or _better(rank, score)):

@@ -1,0 +1,163 @@
+"""The verifier's step that finds where a difference comes from: after a mismatch, or `--deep`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx_ir as ir
+
+from converter.errors import EquiportError
+from verify.inputs import Case
+from verify.matching import Feed, View, pair_outputs
+from verify.report.location import Depth
+from verify.report.result import Report, Run, Stage
+from verify.sides import Failure
+
+if TYPE_CHECKING:
+    from verify.job import Job
+    from verify.locate.origin import Findings
+    from verify.locate.recording import Recording
+
+MOST_CASES = 2
+"""Sets of inputs on which `--deep` looks at every node."""
+
+
+@dataclass
+class Evidence:
+    """All that is known of one set of inputs.
+
+    Attributes:
+        title: of the run.
+        graphs: each side's graph; ``None``: it has none.
+        recordings: each graph's values in float64.
+        results: what each side returned, by the names of its graph's outputs.
+        names: a's graph's output names to b's.
+        permuted: outputs that b returns in another layout, as is declared.
+        given: inputs by the names of each side's graph, and of each side.
+        findings: of the two graphs against each other.
+    """
+
+    job: Job
+    report: Report
+    title: str
+    graphs: dict[str, ir.Model | None]
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    results: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    permuted: frozenset[str] = frozenset()
+    given: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    own: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    findings: Findings | None = None
+
+
+def locate(
+    job: Job, report: Report, cases: list[Case], feeds: list[Feed], views: list[View]
+) -> None:
+    """Fill in ``report.depth`` and, after a mismatch, ``report.location``."""
+    wrong = _smallest(job, report, cases, Stage.MISMATCH)
+    if not (job.options.deep or (wrong and job.options.locate)):
+        return
+    if find_spec("torch") is None:
+        job.findings.append("where an error begins is found with PyTorch, which is not installed")
+        return
+    for case, run in (wrong or _smallest(job, report, cases, Stage.OK))[: 1 if wrong else None]:
+        job.options.progress(f"comparing node by node: {run.title}")
+        try:
+            evidence = _gather(job, report, case, run, feeds, views)
+            if evidence is None:
+                return
+            report.depth = _compare(evidence)
+            if run.stage is Stage.MISMATCH or not report.depth.passed:
+                from verify.locate.legs import judge
+
+                report.location = judge(evidence)
+        except (Failure, EquiportError, RuntimeError, MemoryError) as error:
+            lines = str(error).splitlines() or [type(error).__name__]
+            job.findings.append(f"where an error begins could not be found: {lines[0]}")
+            return
+        if not report.depth.passed:
+            return
+
+
+def _smallest(job: Job, report: Report, cases: list[Case], stage: Stage) -> list[tuple[Case, Run]]:
+    """Return the cases of a stage, the fewest elements first, without empty ones."""
+    assert job.signature is not None
+    found = []
+    for index, (case, run) in enumerate(zip(cases, report.runs, strict=False)):
+        if run.stage is stage:
+            size = sum(array.size for array in case.inputs(job.signature).values())
+            found.append((size == 0, size, index))
+    return [(cases[index], report.runs[index]) for _, _, index in sorted(found)][:MOST_CASES]
+
+
+def _gather(
+    job: Job, report: Report, case: Case, run: Run, feeds: list[Feed], views: list[View]
+) -> Evidence | None:
+    """Trace both sides, run them once more on the case, and bring their names together."""
+    assert job.signature is not None
+    graphs = {label: job.graph(label) for label in "ab"}
+    evidence = Evidence(job, report, run.title, graphs)
+    if graphs["a"] is None:
+        return None
+    inputs = case.inputs(job.signature)
+    results, failures = job.run_both(inputs, feeds)
+    if failures:
+        raise next(iter(failures.values()))
+    for label, feed in zip("ab", feeds, strict=True):
+        evidence.own[label] = feed(inputs)
+        graph = graphs[label]
+        if graph is not None:
+            free = [v.name or "" for v in graph.graph.inputs
+                    if v.name not in graph.graph.initializers]  # fmt: skip
+            evidence.given[label] = _under(free, evidence.own[label])
+            outputs = [v.name or "" for v in graph.graph.outputs]
+            evidence.results[label] = _under(outputs, results[label][0])
+    (a, facts_a), (b, facts_b) = results["a"], results["b"]
+    pairs = pair_outputs(
+        job.signature, a, facts_a["named"], b, facts_b["named"], job.options.rename
+    )
+    if graphs["b"] is not None:
+        renamed = {
+            label: dict(zip(results[label][0], evidence.results[label], strict=False))
+            for label in "ab"
+        }
+        evidence.names = {
+            renamed["a"][one]: renamed["b"][other] for name, one, other in pairs
+            if one in renamed["a"] and other in renamed["b"] and name not in job.options.ignore
+        }  # fmt: skip
+        evidence.permuted = frozenset(
+            renamed["a"][one] for _, one, other in pairs
+            if one in renamed["a"] and other is not None
+            and getattr(views[1].output(other), "permutation", None) is not None
+        )  # fmt: skip
+    return evidence
+
+
+def _under(names: list[str], arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arrays under a graph's names: their own where it has those, else in order."""
+    if set(names) <= set(arrays):
+        known = {name: arrays[name] for name in arrays if name in names}
+        return known | {f"?{name}": arrays[name] for name in arrays if name not in names}
+    return dict(zip(names, arrays.values(), strict=False))
+
+
+def _compare(evidence: Evidence) -> Depth:
+    """Record a's graph and compare b's with it."""
+    from verify.locate.graphs import compare_graphs, depth_of
+    from verify.locate.recording import record
+
+    graph_a, graph_b = evidence.graphs["a"], evidence.graphs["b"]
+    assert graph_a is not None
+    evidence.recordings["a"] = record(graph_a, evidence.given["a"])
+    if graph_b is None:
+        note = "b could not be traced, so its nodes are not seen"
+        return Depth(inputs=evidence.title, note=note)
+    evidence.findings = compare_graphs(
+        evidence.recordings["a"], graph_b, evidence.given["a"], evidence.given["b"],
+        evidence.names, evidence.permuted,
+    )  # fmt: skip
+    return depth_of(evidence.findings, evidence.title)

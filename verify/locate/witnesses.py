@@ -1,0 +1,100 @@
+"""What others say of a graph: ONNX Runtime, optimised and not, and ONNX's reference evaluator.
+
+They share no code with the float64 reference, which PyTorch computes, so they can tell whether it
+is right; and none with the source, so they can tell whether the graph says what the source says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from converter.rebuild.pytorch.dtypes import from_numpy
+from verify.locate.closeness import error_of, flat
+from verify.locate.expose import run_in
+from verify.locate.recording import Recording
+from verify.runtimes import installed
+
+RUNTIMES = {
+    "onnxruntime": "ONNX Runtime",
+    "onnxruntime_unoptimised": "ONNX Runtime without optimisation",
+    "onnx_reference": "ONNX's reference evaluator",
+}
+
+SMALL = 1 << 21
+"""Elements of all values of a graph up to which ONNX's reference evaluator is not too slow."""
+
+SAFETY = 16.0
+"""How many times the error of the best witness counts as agreement."""
+
+LEAST = {"float16": 2e-3, "bfloat16": 2e-2}
+"""Relative error that counts as agreement in any case, by dtype; 1e-6 for the others."""
+
+
+@dataclass(frozen=True)
+class Witnesses:
+    """What was said of one graph.
+
+    Attributes:
+        errors: largest relative error against the float64 reference over all outputs, by runtime.
+        refusals: why a runtime did not run it, by runtime.
+        limit: largest relative error that counts as agreement with the reference.
+    """
+
+    errors: Mapping[str, float]
+    refusals: Mapping[str, str]
+    limit: float
+
+    @property
+    def agree(self) -> bool:
+        """Whether at least one agrees with the reference; true where nobody said anything."""
+        return not self.errors or min(self.errors.values()) < 1e-2
+
+    def told(self, what: str) -> dict[str, str]:
+        """Return what each said, in words."""
+        words = {
+            f"{RUNTIMES[name]} on {what}": f"{error:.2g} from float64"
+            for name, error in self.errors.items()
+        }
+        refused = {f"{RUNTIMES[n]} on {what}": f"refused: {r}" for n, r in self.refusals.items()}
+        return words | refused
+
+
+def hear(model: ir.Model, recording: Recording) -> Witnesses:
+    """Run a graph in every runtime that can, on the recording's inputs."""
+    errors, refusals = {}, {}
+    size = sum(getattr(v, "numel", lambda: 0)() for v in recording.table.values.values())
+    for name in RUNTIMES:
+        if not installed(name) or (name == "onnx_reference" and size > SMALL):
+            continue
+        try:
+            outputs = run_in(name, model, recording.inputs)
+        except Exception as error:  # whatever a runtime says of a graph that it does not take
+            refusals[name] = (str(error).splitlines() or [""])[0][:200]
+            continue
+        errors[name] = max(errors_of(recording, outputs).values(), default=0.0)
+    least = max((LEAST.get(dtype, 1e-6) for dtype in _dtypes(recording)), default=1e-6)
+    usable = [error for error in errors.values() if error < 1e-2]
+    return Witnesses(errors, refusals, max(least, SAFETY * min(usable, default=0.0)))
+
+
+def errors_of(recording: Recording, outputs: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return the largest relative error of each output that the recording has."""
+    result = {}
+    for value in recording.wide.outputs:
+        name = value.name or ""
+        if name not in outputs or value not in recording.numbers:
+            continue
+        a = flat(recording.table.values[recording.numbers[value]])
+        b = flat(from_numpy(np.asarray(outputs[name])))
+        if a is not None and b is not None:
+            result[name] = error_of(a, b) if a.numel() == b.numel() else float("inf")
+    return result
+
+
+def _dtypes(recording: Recording) -> set[str]:
+    kinds = {recording.wide.dtypes.get(value) for value in recording.wide.outputs}
+    return {kind.name.lower() for kind in kinds if kind is not None}

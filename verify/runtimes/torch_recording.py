@@ -1,0 +1,89 @@
+"""What a PyTorch module computes on its way, in float64: the result of every operator it calls."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from converter.errors import ConversionError
+from verify.runtimes.torch_runtime import ModuleRunner
+from verify.runtimes.torch_tensors import to_numpy
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from converter.formats import Source
+
+MOST_BYTES = 2 << 30
+"""Bytes of results that are kept; what comes after is not seen."""
+
+
+def run(source: Source, runner: Any, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return every operator's results, by number, module and operator: ``"12 encoder.0 aten.mm"``.
+
+    Outputs of the module itself are not apart: they are results of operators, too.
+
+    Raises:
+        ConversionError: the source is no `nn.Module`.
+    """
+    if not isinstance(runner, ModuleRunner) or not isinstance(source.model, torch.nn.Module):
+        kind = source.kind.replace("_", " ")
+        raise ConversionError(f"what a {kind} computes on its way cannot be recorded")
+    module = copy.deepcopy(source.model).double()
+    prepared = torch.utils._pytree.tree_map(_wide, runner.prepare(inputs))
+    recorder = _Recorder()
+    handles = []
+    for path, child in module.named_modules():
+        handles.append(child.register_forward_pre_hook(recorder.entering(path)))
+        handles.append(child.register_forward_hook(recorder.leaving()))
+    usual, function = torch.get_default_dtype(), runner.function
+    try:
+        torch.set_default_dtype(torch.float64)
+        runner.function = module
+        with recorder:
+            runner.call(prepared)
+    finally:
+        torch.set_default_dtype(usual)
+        runner.function = function
+        for handle in handles:
+            handle.remove()
+    return recorder.results
+
+
+def _wide(value: Any) -> Any:
+    narrow = isinstance(value, torch.Tensor) and value.is_floating_point()
+    return value.double() if narrow else value
+
+
+class _Recorder(TorchDispatchMode):
+    """Keeps the results of operators, and knows which module calls them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.results: dict[str, np.ndarray] = {}
+        self.paths: list[str] = []
+        self.bytes = 0
+
+    def entering(self, path: str) -> Any:
+        return lambda module, arguments: self.paths.append(path)
+
+    def leaving(self) -> Any:
+        def leave(module: Any, arguments: Any, result: Any) -> None:
+            self.paths.pop()
+
+        return leave
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        for leaf in torch.utils._pytree.tree_leaves(result):
+            if not isinstance(leaf, torch.Tensor) or self.bytes > MOST_BYTES:
+                continue
+            path = self.paths[-1] if self.paths else ""
+            self.results[f"{len(self.results)} {path} {function}"] = to_numpy(leaf).copy()
+            self.bytes += leaf.nbytes
+        return result
