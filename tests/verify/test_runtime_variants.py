@@ -115,6 +115,19 @@ def test_onnx_runtime_leaves_the_graph_alone_where_asked(tmp_path: Path) -> None
     assert levels["onnxruntime_unoptimised"] == "ORT_DISABLE_ALL"
 
 
+@pytest.mark.parametrize("runtime", ["onnx_reference", "onnxruntime_unoptimised"])
+def test_weights_beside_an_onnx_file_are_found(runtime: str, tmp_path: Path) -> None:
+    import onnx_ir as ir
+
+    path = tmp_path / "model.onnx"
+    model = ir.serde.deserialize_model(classifier())
+    ir.save(model, path, external_data="model.onnx.data", size_threshold_bytes=0)
+    assert (tmp_path / "model.onnx.data").stat().st_size > 0
+    report = verify(classifier(), path, runtime=f"b={runtime}", seeds=1)
+    assert report.passed, report.failures
+    assert report.b.runtime == runtime
+
+
 @pytest.mark.parametrize(
     ("runtime", "delegated"),
     [("litert", True), ("litert_no_xnnpack", False), ("litert_reference", False)],

@@ -300,3 +300,20 @@ def test_placement_reads_what_it_finds(generator: np.random.Generator) -> None:
     shuffled = generator.permutation(source.reshape(-1)).reshape(source.shape)
     assert fingerprint(shuffled) == fingerprint(source)
     assert place(source, shuffled, "t") is None
+
+
+def test_a_record_of_how_a_itself_came_to_be_does_not_hide_what_became_of_it(
+    arrays: Arrays,
+) -> None:
+    """There and back: b's record starts from a as it is stored, not from what a was made of."""
+    there = recorded(arrays)
+    order = {"conv.weight": (3, 2, 0, 1), "first.weight": (1, 0)}
+    held = {name: weight.bits for name, weight in there.weights.items()}
+    stored = {name: a.transpose(order.get(name, range(a.ndim))) for name, a in held.items()}
+    back = holding({name: np.array(a, order="C") for name, a in stored.items()}, order)
+    assert prove(there, back).report.passed
+    assert prove(there, recorded(arrays)).report.passed  # two results of one source
+    spoilt = {name: np.array(a, order="C") for name, a in stored.items()}
+    spoilt["first.weight"] = spoilt["first.weight"].T.copy()
+    proof = prove(there, holding(spoilt, order)).report
+    assert [item.name for item in proof.weights if item.match.failed] == ["first.weight"]

@@ -52,7 +52,9 @@ def test_an_exception_on_both_sides_leaves_nothing_compared(faulty) -> None:
 def test_a_size_that_crashes_does_not_end_the_run(faulty) -> None:
     report = faulty("CrashingOnce", seeds=1)
     stages = {run.sizes["batch"]: run.stage for run in report.runs}
-    assert stages == {1: Stage.CRASH, 3: Stage.OK, 9: Stage.OK}
+    assert stages.pop(1) is Stage.CRASH
+    assert len(stages) >= 2
+    assert set(stages.values()) == {Stage.OK}
     assert not report.passed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,10 +25,14 @@ class Proof:
     Attributes:
         report: for the report.
         found: where b holds each weight of a that was found, by name in a; in the source's layout.
+        stored_a: how a itself stores its weights, where a record says that.
+        recorded: b's record tells what became of a's weights: b is what a was converted to.
     """
 
     report: WeightProof
     found: dict[str, Found] = field(default_factory=dict)
+    stored_a: Mapping[str, tuple[int, ...]] | None = None
+    recorded: bool = False
 
 
 def prove(a: Holding, b: Holding, graph: Callable[[], ir.Model | None] | None = None) -> Proof:
@@ -44,9 +48,11 @@ def prove(a: Holding, b: Holding, graph: Callable[[], ir.Model | None] | None = 
     a = Holding(sources, a.permutations, a.note)
     names = {name for weight in b.weights.values() for name in (weight.name, *weight.aliases)}
     named = sum(bool({name, *weight.aliases} & names) for name, weight in sources.items())
-    if b.recorded and named >= SHARE * len(sources):
-        from verify.proof.recorded import check
+    recorded = b.recorded and named >= SHARE * len(sources)
+    if recorded:
+        from verify.proof.recorded import check, reading
 
+        a = reading(a, b)
         matches, found = check(a, b)
     else:
         from verify.proof.content import search
@@ -58,4 +64,4 @@ def prove(a: Holding, b: Holding, graph: Callable[[], ir.Model | None] | None = 
         name for name, weight in b.weights.items()
         if name not in used and (weight.role or weight.is_float) and weight.bits.size > 1
     )  # fmt: skip
-    return Proof(WeightProof(tuple(matches), extra, note), found)
+    return Proof(WeightProof(tuple(matches), extra, note), found, a.permutations, recorded)

@@ -38,6 +38,22 @@ def check(a: Holding, b: Holding) -> tuple[list[WeightMatch], dict[str, Found]]:
     return matches, found
 
 
+def reading(a: Holding, b: Holding) -> Holding:
+    """Return a in the layout that b's record starts from.
+
+    Where a is itself the result of a conversion, b may have been made of the same source as a, or
+    of a as it is stored: whichever has more weights that are the same bit by bit.
+    """
+    stored = Holding(a.weights, {} if a.recorded else None, a.note)
+    return max((a, stored), key=lambda held: _same(held, b)) if a.permutations else a
+
+
+def _same(a: Holding, b: Holding) -> int:
+    theirs = b.in_source_layout()
+    mine = a.in_source_layout().items()
+    return sum(name in theirs and equal(weight.bits, theirs[name].bits) for name, weight in mine)
+
+
 def _match(weight: Weight, other: Weight, permuted: bool, by_content: dict) -> tuple[Match, str]:
     if weight.dtype == other.dtype and equal(weight.bits, other.bits):
         return (Match.PERMUTED if permuted else Match.SAME), ""

@@ -25,8 +25,8 @@ class ReferenceRunner:
 
     named_outputs = True
 
-    def __init__(self, proto: onnx.ModelProto, signature: Signature) -> None:
-        self.evaluator, self.signature = ReferenceEvaluator(proto), signature
+    def __init__(self, model: ir.Model, signature: Signature) -> None:
+        self.evaluator, self.signature = evaluator(model), signature
         self.input_names = [spec.name for spec in signature.inputs]
 
     def prepare(self, inputs: dict[str, np.ndarray]) -> Any:
@@ -55,4 +55,10 @@ def open(source: Source, device: str, signature: Signature | None) -> ReferenceR
     if isinstance(model, onnx.ModelProto):
         model = ir.serde.deserialize_model(model)
     own = source.signature or signature_of(model)
-    return ReferenceRunner(ir.serde.serialize_model(model), with_bounds(own, model))
+    return ReferenceRunner(model, with_bounds(own, model))
+
+
+def evaluator(model: ir.Model) -> ReferenceEvaluator:
+    """Return the evaluator of a graph; weights that lie in files are read, for it cannot."""
+    held = ir.external_data.load_to_model(model.clone())
+    return ReferenceEvaluator(ir.serde.serialize_model(held))
