@@ -73,8 +73,8 @@ def main() -> None:
     python(SAVE_PORT, folder)
     python(FIXED_TOLERANCE, folder)
     code = verify(folder, "--html", "report.html", "--sarif", "report.sarif")
-    if code != 1:
-        sys.exit(f"verify ended with {code}; the port is wrong, so 1 was expected")
+    if code != 1 or not (folder / "report.html").exists():
+        sys.exit(f"verify ended with {code}; the port is wrong, so 1 and a report were expected")
 
     wrong = (folder / "port.py").read_text()
     if wrong.count(WRONG) != 1:
