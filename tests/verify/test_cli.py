@@ -71,9 +71,11 @@ def test_what_counts_as_a_failure_can_be_chosen(source: Path, spoilt: Path) -> N
 
 
 def test_tolerance_data_and_names_of_the_user(source: Path, spoilt: Path, tmp_path: Path) -> None:
-    assert run(source, spoilt, "--seeds", 1, "--rtol", "0", "--atol", "0.1").returncode == 0
+    given = ("--rtol", "0", "--atol", "0.1", "--no-weights")
+    assert run(source, spoilt, "--seeds", 1, *given).returncode == 0
     np.savez(tmp_path / "zeros.npz", x=np.zeros((2, 4), np.float32))
-    assert run(source, spoilt, "--data", tmp_path / "zeros.npz").returncode == 0
+    assert run(source, spoilt, "--data", tmp_path / "zeros.npz", "--no-weights").returncode == 0
+    assert run(source, spoilt, "--data", tmp_path / "zeros.npz").returncode == 1
     renamed = saved(classifier(output="scores"), tmp_path / "renamed.onnx")
     assert run(source, renamed, "--seeds", 1).returncode == 1
     assert run(source, renamed, "--seeds", 1, "--rename", "logits=scores").returncode == 0
