@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import onnx_ir as ir
 from converter.errors import EquiportError
 from verify.inputs import Case
 from verify.matching import Feed, View, pair_outputs
-from verify.report.location import Depth
+from verify.report.location import Depth, Leg, Location
 from verify.report.result import Report, Run, Stage
 from verify.sides import Failure
 
@@ -75,12 +76,35 @@ def locate(
                 from verify.locate.legs import judge
 
                 report.location = judge(evidence)
+                if job.options.repro is not None:
+                    report.location = _with_repro(evidence, report.location)
         except (Failure, EquiportError, RuntimeError, MemoryError) as error:
             lines = str(error).splitlines() or [type(error).__name__]
             job.findings.append(f"where an error begins could not be found: {lines[0]}")
             return
         if not report.depth.passed:
             return
+
+
+def _with_repro(evidence: Evidence, location: Location) -> Location:
+    """Write the first origin as a model of its own; a finding where there is none."""
+    from verify.locate.recording import record
+    from verify.locate.repro import of_counterpart, write
+
+    job = evidence.job
+    assert job.options.repro is not None
+    if not location.origins:
+        job.findings.append("there is no repro: no single node is known to be wrong")
+        return location
+    label = "b" if location.leg is Leg.RUNTIME_B else "a"
+    graph = evidence.graphs[label]
+    assert graph is not None
+    recording = evidence.recordings.get(label) or record(graph, evidence.given[label])
+    node, faulty = recording.wide.nodes[location.origins[0].index], None
+    if label == "a" and evidence.findings is not None and evidence.graphs["b"] is not None:
+        faulty = of_counterpart(evidence.findings, node, evidence.graphs["b"])
+    write(Path(job.options.repro), recording, node, graph, faulty)
+    return replace(location, repro=str(job.options.repro))
 
 
 def _smallest(job: Job, report: Report, cases: list[Case], stage: Stage) -> list[tuple[Case, Run]]:
