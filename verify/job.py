@@ -106,7 +106,9 @@ class Job:
 
             report.training = training_of(self, report, cases, signature, feeds, views)
         if self.options.latency:
-            self._latency(report, cases, signature, feeds)
+            from verify.timing_step import timed
+
+            timed(self, report, cases, signature, feeds)
         if self.options.graphs:
             traced = {label: self.graph(label) for label in "ab"}
             report.graphs = {k: outline(graph) for k, graph in traced.items() if graph is not None}
@@ -239,35 +241,6 @@ class Job:
         for who, reasons in refused.items():
             for reason, titles in reasons.items():
                 self.findings.append(f"not compared, {who}{'; '.join(titles)}: {reason}")
-
-    def _latency(
-        self, report: Report, cases: list[making.Case], signature: Signature,
-        feeds: list[matching.Feed],
-    ) -> None:  # fmt: skip
-        """Time both sides on the largest inputs that both could run."""
-        from verify.latency import measure
-
-        ran = [
-            (sum(array.size for array in case.inputs(signature).values()), index)
-            for index, (case, run) in enumerate(zip(cases, report.runs, strict=True))
-            if len(run.seconds) == 2
-        ]
-        if not ran:
-            self.findings.append("latency was not measured: there is no run that both sides did")
-            return
-        case = cases[max(ran)[1]]
-        self.options.progress(f"timing {_title(case)}")
-        _, failures = self.run_both(case.inputs(signature), feeds)
-        if failures:
-            self.findings.append("latency was not measured: a side failed when it was run again")
-            return
-        try:
-            report.latency = measure(
-                self.a, self.b, max_slowdown=self.options.max_slowdown, inputs=_title(case)
-            )
-        except Failure as failure:
-            run = Run("latency", case.seed, case.sizes, failure.stage, "", failure.reason)
-            report.runs.append(run)
 
     def _memory(self, report: Report) -> None:
         report.a.peak_bytes, report.b.peak_bytes = self.a.peak_bytes, self.b.peak_bytes

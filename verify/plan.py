@@ -35,6 +35,22 @@ def plan(
     return signature, making.cases(signature, job.options.seeds, job.options.sizes)
 
 
+def narrowed(
+    job: Job, signature: Signature, cases: list[making.Case]
+) -> tuple[Signature, list[making.Case]] | None:
+    """Return a plan with inputs of which the source's graph takes all, where there is such a one.
+
+    For a source that gave NaN, and of which nobody had read off the graph which values it takes.
+    """
+    if any(case.data is not None for case in cases):
+        return None
+    bounded = _read_off(job, signature)
+    if bounded == signature:
+        return None
+    job.findings.append("random inputs made NaN in a: they were kept to what its graph takes")
+    return bounded, making.cases(bounded, job.options.seeds, job.options.sizes)
+
+
 def _read_off(job: Job, signature: Signature) -> Signature:
     """Ask the source's graph what it does with its inputs."""
     job.signature = signature

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from converter.errors import InputSpecError, UsageError
-from tests.verify.models import classifier
+from tests.verify.models import classifier, saved
 from verify import verify
 from verify.data import MOST_CASES, from_file, own_data
 
@@ -146,3 +146,24 @@ def test_models_that_say_nothing_take_the_cases_as_they_are() -> None:
     assert [run.outputs["output"].shape for run in report.runs] == [(1, 3), (3, 3)]
     with pytest.raises(UsageError, match="more than one dtype"):
         verify(module, module, data=[*cases, (torch.ones(1, 4).double(),)])
+
+
+def test_the_command_takes_a_function_and_unordered_outputs(functions: str, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from verify.cli import app
+
+    path = str(saved(classifier(), tmp_path / "model.onnx"))
+    run = CliRunner().invoke(app, [path, path, "--data", f"{functions}:good", "-v"])
+    assert run.exit_code == 0, run.output
+    assert "data 1" in run.output
+    # Of the rows of logits and labels each case has a set.
+    options = ["--unordered", "logits+label", "--no-frozen", "--seeds", "1"]
+    run = CliRunner().invoke(app, [path, path, *options])
+    assert run.exit_code == 0, run.output
+    run = CliRunner().invoke(app, [path, path, "--unordered", "logits+other"])
+    assert run.exit_code == 2
+    assert "other" in run.output
+    run = CliRunner().invoke(app, [path, path, "--data", f"{functions}:failing"])
+    assert run.exit_code == 2
+    assert "cases.py:21" in run.output

@@ -1,0 +1,61 @@
+"""A source that gives NaN: its inputs are made valid where its graph says how, or it is told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from verify import verify
+from verify.validity import NumbersSeen
+
+torch = pytest.importorskip("torch")
+
+
+class Function(torch.nn.Module):
+    """A function of ``x``."""
+
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+INPUTS = "x:float32[batch,8]"
+
+
+def test_inputs_are_kept_to_the_domain_of_the_graph() -> None:
+    sound = Function(lambda x: torch.log(x) * 3)
+    report = verify(sound, sound, inputs=INPUTS, seeds=1)
+    assert report.passed
+    assert any("kept to what its graph takes" in note for note in report.findings)
+    assert not any("is NaN in" in note for note in report.findings)
+    # A fault that shows at some values only is found among valid ones.
+    wrong = Function(lambda x: torch.log(x) * torch.where(x > 0.5, 3.1, 3.0))
+    assert not verify(sound, wrong, inputs=INPUTS, seeds=1, frozen=False).passed
+
+
+def test_where_the_graph_does_not_say_it_is_told() -> None:
+    model = Function(lambda x: torch.log(torch.tanh(x) - 0.5))
+    report = verify(model, model, inputs=INPUTS, seeds=1)
+    assert any("output of a is NaN in up to" in note for note in report.findings)
+
+
+def test_users_data_stays_as_it_is() -> None:
+    model = Function(torch.log)
+    report = verify(model, model, inputs=(-np.ones((2, 8), np.float32),))
+    assert any("NaN in up to 100 %" in note for note in report.findings)
+
+
+def test_what_counts_as_little() -> None:
+    seen = NumbersSeen()
+    seen.see({"y": np.array([1.0, np.nan, 2.0]), "n": np.array([1, 2])})
+    assert seen.nan
+    assert seen.findings() == []
+    seen.see({"y": np.array([np.nan, np.nan, 2.0])})
+    assert "67 %" in seen.findings()[0]
+    assert "1 of 2 runs" in seen.findings()[0]
+    clean = NumbersSeen()
+    clean.see({"y": np.zeros(3), "empty": np.zeros((0, 3))})
+    assert not clean.nan
