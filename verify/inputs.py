@@ -13,7 +13,7 @@ from converter.graph.bounds import bounds_of
 from converter.signature import Signature, TensorSpec
 from verify import scales
 from verify.arrays import numpy_dtype
-from verify.sizes import names_in, size_of, sweep, without_rows
+from verify.sizes import elements, names_in, size_of, sweep, without_rows
 
 __all__ = ["Case", "bounds_of", "cases", "random_inputs", "unbounded"]
 
@@ -53,8 +53,8 @@ def cases(
 ) -> list[Case]:
     """Return the runs: every combination of sizes and every seed, then every scale, then no rows.
 
-    Seeds and sizes change together, so that the runs stay few. The scales take the combinations
-    from the second one on, which has no size of 1.
+    Seeds and sizes change together, so that the runs stay few. The scales take the two smallest
+    combinations that have no size of 1.
 
     Raises:
         UsageError: less than one seed.
@@ -68,9 +68,9 @@ def cases(
         for run in range(max(seeds, len(combinations)))
     ]
     different = [sizes for sizes in combinations if min(sizes.values(), default=2) > 1]
-    different = different or combinations
+    different = sorted(different or combinations, key=lambda sizes: elements(signature, sizes))
     for index, scale in enumerate(_scales(signature)):
-        sizes_now = different[index % len(different)]
+        sizes_now = different[index % min(2, len(different))]
         result.append(Case(f"seed 0, {scale}", sizes_now, 0, scale=scale))
     if (empty := without_rows(signature, different[0], sizes or {})) is not None:
         declared = any(empty[name] == 0 for name in signature.dims if name in empty)

@@ -16,7 +16,7 @@ MOST = 12
 """Most combinations of sizes, however many dynamic dimensions there are."""
 
 MOST_ELEMENTS = 1 << 16
-"""A declared largest size is tried only where the inputs then hold no more elements than this."""
+"""Inputs that hold more elements than this are not made just to try a larger size."""
 
 _OPERATORS = {
     ast.Add: int.__add__,
@@ -101,6 +101,10 @@ def sweep(
         name: list(chosen.get(name) or _levels(signature.dims.get(name, DimRange()), index))
         for index, name in enumerate(names)
     }
+    high = {name: max(sizes) for name, sizes in candidates.items()}
+    if elements(signature, high) > MOST_ELEMENTS:
+        for name in set(names) - set(chosen):  # large inputs: the three smaller sizes are enough
+            candidates[name] = sorted(candidates[name])[: LEVELS - 1]
     count = max((len(sizes) for sizes in candidates.values()), default=1)
     result = [
         {
@@ -126,13 +130,14 @@ def _corners(
         most = signature.dims.get(name, DimRange()).maximum
         if most is not None and name not in chosen:
             corner = {**low, name: most}
-            if _elements(signature, corner) <= MOST_ELEMENTS:
+            if elements(signature, corner) <= MOST_ELEMENTS:
                 yield corner
     for name in candidates:
         yield {**high, name: low[name]}
 
 
-def _elements(signature: Signature, sizes: Mapping[str, int]) -> int:
+def elements(signature: Signature, sizes: Mapping[str, int]) -> int:
+    """Return how many elements all inputs have together."""
     shapes = (spec.shape or () for spec in signature.inputs)
     return sum(math.prod(size_of(dim, sizes) for dim in shape) for shape in shapes)
 

@@ -35,7 +35,13 @@ def test_the_corners_are_among_the_sizes() -> None:
     assert len(combinations) <= 12
     assert len({tuple(c.items()) for c in combinations}) == len(combinations)
     huge = sweep(parse_inputs(["image:float32[3,h<=100000]"]))
-    assert max(c["h"] for c in huge) < 100
+    assert 3 < max(c["h"] for c in huge) < 100
+
+
+def test_large_inputs_are_not_made_larger() -> None:
+    sizes = [c["batch"] for c in sweep(parse_inputs(["image:float32[batch,3,224,224]"]))]
+    assert sizes == [1, 2, 3]
+    assert max(c["batch"] for c in sweep(parse_inputs(["image:float32[batch,3,32,32]"]))) > 3
 
 
 def test_many_dimensions_stay_few_runs() -> None:
