@@ -84,6 +84,7 @@ def _compare(
     options = Options(
         tolerance=tolerance(), seeds=seeds, rename={}, ignore=(), sizes=dict(model.sizes),
         latency=False, max_slowdown=None, noise={}, graph=model.graph, progress=lambda text: None,
+        frozen=False, locate=False,
     )  # fmt: skip
     side = LiveSide("b", target, wanted, "cpu")
     with tempfile.TemporaryDirectory(prefix="equiport-clean-") as folder:

@@ -13,7 +13,7 @@ from benchmarks.mutants.models import subject
 from benchmarks.mutants.plant import Place, drawn, places, plant
 from benchmarks.mutants.processes import lines
 
-CAPS = ((200, 8), (700, 3))
+CAPS = ((200, 4), (700, 2))
 """Most places per kind in a model of up to so many nodes; one in larger ones."""
 
 

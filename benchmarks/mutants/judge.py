@@ -128,7 +128,7 @@ class Judge:
         options = Options(
             tolerance=tolerance(), seeds=self.seeds, rename={}, ignore=(),
             sizes=dict(self.subject.sizes), latency=False, max_slowdown=None, noise={},
-            graph=self.subject.graph, progress=lambda text: None,
+            graph=self.subject.graph, progress=lambda text: None, frozen=False, locate=False,
         )  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="equiport-mutants-") as folder:
             job = Job(self.source, target, options, Path(folder), executions=self.executions)
