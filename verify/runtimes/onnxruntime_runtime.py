@@ -142,7 +142,10 @@ def _session(source: Source, options: Any, providers: list) -> Any:
     if not isinstance(model, ir.Model):
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
     values = model.graph.initializers.values()
-    if sum(v.const_value.nbytes for v in values if v.const_value is not None) < LIMIT:
+    tensors = [value.const_value for value in values if value.const_value is not None]
+    # ONNX Runtime looks for weights in other files only beside a file of the graph.
+    external = any(isinstance(tensor, ir.ExternalTensor) for tensor in tensors)
+    if not external and sum(tensor.nbytes for tensor in tensors) < LIMIT:
         text = ir.serde.serialize_model(model).SerializeToString()
         return onnxruntime.InferenceSession(text, options, providers=providers)
     with tempfile.TemporaryDirectory(prefix="equiport-") as folder:
