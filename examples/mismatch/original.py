@@ -1,37 +1,27 @@
-"""The model that is in production: a small text classifier in Keras."""
+"""The model that is in production: a small image classifier in Keras."""
 
 from __future__ import annotations
 
 import keras
 from keras import layers
 
-WORDS, LENGTH, WIDTH, CLASSES, BLOCKS = 200, 16, 32, 4, 3
-
-
-def attention(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Let each place of a text read all others."""
-    query, key, value = (layers.Dense(WIDTH, name=f"{name}_{part}")(x) for part in "qkv")
-    scores = keras.ops.matmul(query, keras.ops.transpose(key, (0, 2, 1))) / WIDTH**0.5
-    return layers.Dense(WIDTH, name=f"{name}_out")(
-        keras.ops.matmul(keras.ops.softmax(scores, axis=-1), value)
-    )
+SIZE, CLASSES, WIDTH = 32, 10, 24
 
 
 def block(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Add attention, then two dense layers, each behind a normalisation."""
-    x = x + attention(layers.LayerNormalization(name=f"{name}_norm1")(x), name)
-    hidden = layers.LayerNormalization(name=f"{name}_norm2")(x)
-    hidden = layers.Dense(4 * WIDTH, activation="gelu", name=f"{name}_up")(hidden)
-    return x + layers.Dense(WIDTH, name=f"{name}_down")(hidden)
+    """Join what a convolution sees with what the neighbourhood is like on average."""
+    seen = layers.Conv2D(WIDTH, 3, padding="same", activation="relu", name=f"{name}_seen")(x)
+    mean = layers.AveragePooling2D(3, strides=1, padding="same", name=f"{name}_pool")(x)
+    mean = layers.Conv2D(WIDTH, 1, activation="relu", name=f"{name}_mean")(mean)
+    return layers.Concatenate(name=f"{name}_joined")([seen, mean])
 
 
 def original(seed: int = 0) -> keras.Model:
     """Build the classifier; its weights stand for trained ones."""
     keras.utils.set_random_seed(seed)
-    tokens = keras.Input((LENGTH,), dtype="int32", name="tokens")
-    spread = keras.initializers.RandomNormal(stddev=2.0)
-    x = layers.Embedding(WORDS, WIDTH, embeddings_initializer=spread, name="words")(tokens)
-    for index in range(BLOCKS):
-        x = block(x, f"block{index}")
-    pooled = layers.GlobalAveragePooling1D(name="pooled")(x)
-    return keras.Model(tokens, layers.Dense(CLASSES, name="logits")(pooled))
+    image = keras.Input((SIZE, SIZE, 3), name="image")
+    x = layers.Conv2D(WIDTH, 3, padding="same", activation="relu", name="stem")(image)
+    for index in range(2):
+        x = layers.MaxPooling2D(2, name=f"smaller{index}")(block(x, f"block{index}"))
+    x = layers.GlobalAveragePooling2D(name="pooled")(x)
+    return keras.Model(image, layers.Dense(CLASSES, name="logits")(x))

@@ -9,55 +9,52 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-WORDS, LENGTH, WIDTH, CLASSES, BLOCKS = 200, 16, 32, 4, 3
+CLASSES, WIDTH = 10, 24
 
 
 class Block(nn.Module):
-    """Attention, then two dense layers, each behind a normalisation."""
+    """Join what a convolution sees with what the neighbourhood is like on average."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(WIDTH, eps=1e-3)
-        self.q, self.k, self.v, self.out = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
-        self.norm2 = nn.LayerNorm(WIDTH)
-        self.up, self.down = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
-
-    def attention(self, x: torch.Tensor) -> torch.Tensor:
-        scores = self.q(x) @ self.k(x).transpose(1, 2) / WIDTH**0.5
-        return self.out(torch.softmax(scores, dim=-1) @ self.v(x))
+        self.seen = nn.Conv2d(channels, WIDTH, 3, padding=1)
+        self.pool = nn.AvgPool2d(3, stride=1, padding=1)
+        self.mean = nn.Conv2d(channels, WIDTH, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = x + self.attention(self.norm1(x))
-        hidden = self.norm2(x)
-        return x + self.down(F.gelu(self.up(hidden)))
+        seen = F.relu(self.seen(x))
+        mean = self.pool(x)
+        mean = F.relu(self.mean(mean))
+        return torch.cat([seen, mean], dim=1)
 
 
 class Port(nn.Module):
-    """Tokens of a text to the logits of its class."""
+    """Images ``[N, 32, 32, 3]``, channels last as in the original, to logits ``[N, 10]``."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.words = nn.Embedding(WORDS, WIDTH)
-        self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
-        self.logits = nn.Linear(WIDTH, CLASSES)
+        self.stem = nn.Conv2d(3, WIDTH, 3, padding=1)
+        self.blocks = nn.ModuleList([Block(WIDTH), Block(2 * WIDTH)])
+        self.logits = nn.Linear(2 * WIDTH, CLASSES)
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        x = self.words(tokens)
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        x = F.relu(self.stem(image.permute(0, 3, 1, 2)))
         for block in self.blocks:
-            x = block(x)
-        return self.logits(x.mean(dim=1))
+            x = F.max_pool2d(block(x), 2)
+        return self.logits(x.mean(dim=(2, 3)))
 
 
 def port(weights: Mapping[str, np.ndarray]) -> Port:
-    """Build the port with the original's weights, by its names (``block0_up/kernel``)."""
+    """Build the port with the original's weights, by its names (``block0_seen/kernel``)."""
     model = Port()
-    kinds = {"kernel": "weight", "gamma": "weight", "embeddings": "weight", "beta": "bias"}
     state = {}
     for name, array in weights.items():
         layer, _, kind = name.partition("/")
-        if layer.startswith("block"):
-            layer = layer.replace("block", "blocks.").replace("_", ".")
-        turned = array.T if kind == "kernel" else array  # Dense is [in, out], Linear [out, in]
-        state[f"{layer}.{kinds.get(kind, kind)}"] = torch.from_numpy(turned.copy())
+        layer = layer.replace("block", "blocks.").replace("_", ".")
+        if kind == "kernel":  # [height, width, in, out] to [out, in, height, width]
+            axes = (3, 2, 0, 1) if array.ndim == 4 else (1, 0)
+            state[f"{layer}.weight"] = torch.from_numpy(array.transpose(axes).copy())
+        else:
+            state[f"{layer}.{kind}"] = torch.from_numpy(array)
     model.load_state_dict(state)
     return model.eval()

@@ -6,7 +6,16 @@ import math
 
 from verify.report.location import Depth, Leg, Location, NodeComparison, NodeStatus
 from verify.report.proof import Match, WeightMatch, WeightProof
-from verify.report.result import Latency, OutputComparison, Report, Run, Side, Stage, Timing
+from verify.report.result import (
+    Latency,
+    OutputComparison,
+    Report,
+    Run,
+    Side,
+    SizeTiming,
+    Stage,
+    Timing,
+)
 from verify.report.training import GradientComparison, LossCurve, TrainingParity
 
 HISTOGRAM = (2, 0, 0, 0, 1, 40, 900, 2400, 600, 50, 7, 0, 0, 0, 0, 0)
@@ -94,7 +103,12 @@ def everything() -> Report:
         Leg.REBUILDING, "ONNX Runtime agrees with a on the graph between the two", (LINE,),
         {"onnxruntime": "agrees with a", "onnx_reference": "agrees with a"}, "repro/node_gelu",
     )  # fmt: skip
-    latency = Latency(Timing(0.001, 0.0012, 40), Timing(0.0021, 0.003, 40), 2.1, 1.2, "seed 0")
+    latency = Latency(
+        Timing(0.0011, 0.0012, 40, 0.0013, SECONDS),
+        Timing(0.0023, 0.003, 40, 0.004, tuple(2.1 * value for value in SECONDS)), 2.1, 1.2,
+        "seed 0", (1.9, 2.2), 12, sweep=(SizeTiming("batch", 1, Timing(0.001, 0.001, 9),
+                                                    Timing(0.002, 0.002, 9), 2.0, (1.8, 2.3)),),
+    )  # fmt: skip
     return Report(
         a, b, runs, ["nothing tells which integers 'ids' may hold: 0 and 1 were used"], latency,
         weights, Depth(nodes(), "seed 0, batch=2", "1 value is fused away"), location,

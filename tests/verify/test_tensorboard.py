@@ -61,7 +61,9 @@ def test_what_was_found_reads_back(tmp_path: Path) -> None:
     assert losses["a"] == pytest.approx([2.3, 1.9, 1.5, 1.2])
     assert losses["b"] == pytest.approx([2.3, 1.9, 1.5, 1.6])
     medians = [curves[label].Scalars("latency/median seconds")[0].value for label in "ab"]
-    assert medians == pytest.approx([0.001, 0.0021])
+    assert medians == pytest.approx([0.0011, 0.0023])
+    every = [e.value for e in curves["a"].Scalars("latency/seconds")]
+    assert every == pytest.approx(fabricated.SECONDS)
 
 
 def test_both_graphs_are_there(tmp_path: Path) -> None:

@@ -64,7 +64,9 @@ def _in_run(run: Run) -> Iterator[Failed]:
 def _latency(report: Report) -> Iterator[Failed]:
     latency = report.latency
     if latency is not None and not latency.passed:
-        text = (f"latency: b takes {latency.ratio:.3g} times as long as a, "
+        low, high = latency.interval or (latency.ratio, latency.ratio)
+        sure = f" ({low:.3g} to {high:.3g} at 95 %)" if latency.interval else ""
+        text = (f"latency: b takes {latency.ratio:.3g} times as long as a{sure}, "
                 f"{latency.max_slowdown:g} is allowed")  # fmt: skip
         yield Failed(Kind.LATENCY, text)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from converter.errors import OutputError
 from verify.report.files import write_text
-from verify.report.numbers import cosine, decibel, number, seconds, size
+from verify.report.numbers import cosine, decibel, number, size
 from verify.report.result import Report
-from verify.report.sentences import sentences
+from verify.report.sentences import latency_lines, sentences
 from verify.report.terminal_proof import training_lines, weight_lines
 
 
@@ -37,9 +37,7 @@ def to_markdown(report: Report) -> str:
         parts += [f"- {_cell(line)}" for line in training_lines(report.training)]
     lines += ["", *parts] if parts else []
     if report.latency is not None:
-        a, b = report.latency.a, report.latency.b
-        lines += ["", f"Latency: a {seconds(a.median)}, b {seconds(b.median)} (median), "
-                  f"b/a {report.latency.ratio:.2f}"]  # fmt: skip
+        lines += ["", *(f"- {_cell(line)}" for line in latency_lines(report.latency))]
     if report.failures or report.findings:
         lines.append("")
     lines += [f"- failed: {_cell(line)}" for line in report.failures]

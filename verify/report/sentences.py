@@ -1,4 +1,4 @@
-"""Where errors begin and what the nodes told, in a line or two of plain words."""
+"""Where errors begin, what the nodes told, and how long it took, in lines of plain words."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from verify.report.location import NodeComparison, NodeStatus
-from verify.report.numbers import number
-from verify.report.result import Report
+from verify.report.numbers import number, seconds
+from verify.report.result import Latency, Report
 
 MOST_ORIGINS = 3
 
@@ -57,3 +57,28 @@ def origin(node: NodeComparison) -> str:
         f"{line}{node.op}{module} (node {node.node}): error {number(node.error)} of the largest "
         f"value, limit {number(node.limit)}"
     )
+
+
+def latency_lines(latency: Latency) -> list[str]:
+    """Say how long both sides take, and at which sizes."""
+    a, b = latency.a, latency.b
+    gate = "" if latency.max_slowdown is None else f", at most {latency.max_slowdown:g}"
+    threads = f" on {latency.threads} thread(s)" if latency.threads is not None else ""
+    parts = [
+        f"latency: a {seconds(a.median)}, b {seconds(b.median)} median",
+        f"p90 {seconds(a.p90)}, {seconds(b.p90)}",
+        f"p99 {seconds(a.p99)}, {seconds(b.p99)}" if a.p99 and b.p99 else "",
+        f"b/a {latency.ratio:.2f}{_interval(latency.interval)}{gate}",
+        f"{latency.inputs}{threads}",
+        "" if latency.settled else "the warm-up did not settle",
+    ]
+    lines = ["; ".join(filter(None, parts))]
+    return lines + [
+        f"latency at {item.name}={item.size}: a {seconds(item.a.median)}, b "
+        f"{seconds(item.b.median)}, b/a {item.ratio:.2f}{_interval(item.interval)}"
+        for item in latency.sweep
+    ]
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return "" if ends is None else f" ({ends[0]:.2f} to {ends[1]:.2f} at 95 %)"

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
-from verify.report.numbers import cosine, decibel, number, seconds, size
+from verify.report.numbers import cosine, decibel, number, size
 from verify.report.result import OutputComparison, Report, Side
-from verify.report.sentences import sentences
+from verify.report.sentences import latency_lines, sentences
 from verify.report.terminal_proof import training_lines, weight_lines
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def show(report: Report, console: Console, verbose: bool = False) -> None:
             console.print(f"  {run.stage.value:9} {escape(run.title)}", highlight=False)
     for heading, words in sentences(report):
         console.print(f"{heading}: {escape(words)}", highlight=False)
-    if report.latency is not None:
-        console.print(_latency(report), highlight=False)
+    for line in latency_lines(report.latency) if report.latency is not None else ():
+        console.print(escape(line), highlight=False)
     for line in weight_lines(report.weights) if report.weights is not None else ():
         console.print(escape(line), highlight=False)
     for line in training_lines(report.training) if report.training is not None else ():
@@ -100,17 +100,6 @@ def _row(item: OutputComparison) -> tuple[str, ...]:
         cosine(item.cosine),
         decibel(item.snr_db),
         verdict,
-    )
-
-
-def _latency(report: Report) -> str:
-    latency = report.latency
-    assert latency is not None
-    gate = "" if latency.max_slowdown is None else f" (at most {latency.max_slowdown:g})"
-    return (
-        f"latency: a {seconds(latency.a.median)}, b {seconds(latency.b.median)} median; "
-        f"p90 {seconds(latency.a.p90)}, {seconds(latency.b.p90)}; "
-        f"b/a {latency.ratio:.2f}{gate}; {escape(latency.inputs)}"
     )
 
 

@@ -38,11 +38,11 @@ def training_lines(training: TrainingParity) -> list[str]:
     lines = []
     for dtype in dict.fromkeys(item.dtype for item in training.gradients):
         items = [item for item in training.gradients if item.dtype == dtype]
-        worst = max(items, key=lambda item: item.max_abs / item.scale if item.scale else 0.0)
+        worst = max(items, key=lambda item: item.max_rel / item.limit if item.limit else 0.0)
         good = sum(item.passed for item in items)
         lines.append(
             f"training in {dtype}: {good} of {len(items)} gradients and statistics agree; "
-            f"most off: {worst.name}, {number(worst.max_rel)} of its largest"
+            f"nearest to its limit: {worst.name}, {number(worst.max_rel)} of its largest element"
         )
     lines += [_curve(curve) for curve in training.curves]
     if training.note:
