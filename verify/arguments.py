@@ -42,6 +42,8 @@ class Options:
     locate: bool = True
     deep: bool = False
     repro: str | Path | None = None
+    threads: int | None = None
+    batch_sweep: bool = False
 
 
 def given_inputs(inputs: Any, data: Any) -> tuple[Signature | None, OwnData | None]:
@@ -84,6 +86,24 @@ def check_device(device: str) -> None:
     """
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise UsageError(f"unknown device {device!r}", hint="Use cpu, cuda or cuda:1.")
+
+
+def wanted_devices(device: str | Sequence[str]) -> dict[str, str]:
+    """Read ``device=``: which device each side runs on.
+
+    Raises:
+        UsageError: a text names no device, or no side.
+    """
+    wanted = {"a": "cpu", "b": "cpu"}
+    for text in [device] if isinstance(device, str) else device:
+        side, separator, name = text.partition("=")
+        if not separator:
+            side, name = "ab", text
+        check_device(name)
+        if set(side) - set("ab"):
+            raise UsageError(f"there is no side {side!r}", hint=f"Write a={name} or b={name}.")
+        wanted |= dict.fromkeys(side, name)
+    return wanted
 
 
 def wanted_runtimes(runtime: str | Sequence[str] | None) -> dict[str, list[str]]:

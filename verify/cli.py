@@ -63,8 +63,21 @@ def verify(
             help="Run in this runtime where it can; a=NAME or b=NAME for one side. Repeat.",
         ),
     ] = None,
-    device: Annotated[str, typer.Option(metavar="DEVICE", help="cpu or cuda.")] = "cpu",
+    device: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DEVICE", help="cpu or cuda; a=cuda or b=cuda for one side. Repeat."),
+    ] = None,
     latency: Annotated[bool, typer.Option("--latency", help="Time both sides, too.")] = False,
+    batch_sweep: Annotated[
+        bool, typer.Option("--batch-sweep", help="Time over sizes of the first dynamic dimension.")
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of each framework; all by default.")
+    ] = None,
+    memory_limit: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="What each side may allocate, such as 4GB (Linux)."),
+    ] = None,
     max_slowdown: Annotated[
         float | None,
         typer.Option(metavar="RATIO", help="Fail if b takes more than RATIO times as long as a."),
@@ -186,8 +199,11 @@ def verify(
         atol=atol,
         seeds=seeds,
         runtime=runtime,
-        device=device,
+        device=device or "cpu",
         latency=latency,
+        batch_sweep=batch_sweep,
+        threads=threads,
+        memory_limit=memory_limit,
         max_slowdown=max_slowdown,
         ignore=ignore or (),
         unordered=unordered or (),

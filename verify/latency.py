@@ -1,19 +1,31 @@
-"""How long both sides take, measured so that the machine's moods hit both alike."""
+"""How long both sides take, measured so that the machine's moods hit both alike.
+
+A pair is four rounds on the same inputs, in the order a, b, b, a: a slow drift and being first cost
+both sides the same. Each pair gives one ratio, all pairs its interval (`verify.intervals`).
+"""
 
 from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from verify.intervals import ratio
 from verify.report.result import Latency, Timing
 
-WARM_UP = 3
-LEAST_RUNS = 20
-MOST_SECONDS = 8.0
-"""Per measurement, warm-up aside; at least three rounds are measured whatever they take."""
 ROUND_SECONDS = 0.01
 """A round has as many runs as fit in this, so that the way to the worker does not count."""
+MOST_PER_ROUND = 50
+MOST_SAMPLES = 500
+"""Durations that are kept of each side."""
+SETTLED = 0.05
+"""A block of warm-up runs is calm if it is no more than this share faster than the one before."""
+CALM = 2
+"""Calm blocks in a row, each twice as long as the last, that end the warm-up."""
+
+Clock = Callable[[], float]
 
 
 class Timed(Protocol):
@@ -23,33 +35,99 @@ class Timed(Protocol):
         """Repeat the last run and return the seconds of each."""
 
 
-def measure(a: Timed, b: Timed, *, max_slowdown: float | None = None, inputs: str = "") -> Latency:
-    """Time both sides in turns, a first in one round and b first in the next.
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure.
+
+    Attributes:
+        warm_up: seconds for each side's warm-up, at most.
+        least: seconds for all pairs, at least.
+        most: seconds for all pairs, at most, whatever ``pairs`` says.
+        pairs: how many pairs, at least.
+        fewest: how many pairs, at least, whatever they take.
+    """
+
+    warm_up: float = 1.0
+    least: float = 0.5
+    most: float = 8.0
+    pairs: int = 12
+    fewest: int = 2
+
+
+QUICK = Effort(warm_up=0.5, least=0.2, most=2.0, pairs=6)
+"""For one size of many."""
+
+
+def measure(
+    a: Timed,
+    b: Timed,
+    *,
+    max_slowdown: float | None = None,
+    inputs: str = "",
+    effort: Effort | None = None,
+    clock: Clock = time.perf_counter,
+) -> Latency:
+    """Time both sides in turns.
 
     Args:
-        max_slowdown: the largest ratio of b's median to a's that passes.
+        max_slowdown: how many times as long as a b may take. It fails only if the whole 95 %
+            interval of the ratio lies above it.
         inputs: how the report calls the inputs.
+        effort: how long to measure.
+        clock: gives the seconds that bound the measuring itself.
     """
-    slowest = max(min(side.time(WARM_UP)) for side in (a, b))
-    per_round = max(1, min(50, int(ROUND_SECONDS / max(slowest, 1e-9))))
-    seconds_a: list[float] = []
-    seconds_b: list[float] = []
-    start = time.perf_counter()
-    rounds = 0
-    while rounds < 3 or (
-        len(seconds_a) < LEAST_RUNS or rounds < 8
-    ) and time.perf_counter() - start < MOST_SECONDS:  # fmt: skip
-        pair = ((a, seconds_a), (b, seconds_b))
-        for side, seconds in pair if rounds % 2 == 0 else reversed(pair):
-            seconds += side.time(per_round)
-        rounds += 1
-    timing_a, timing_b = summary(seconds_a), summary(seconds_b)
-    ratio = timing_b.median / timing_a.median if timing_a.median else float("inf")
-    return Latency(timing_a, timing_b, ratio, max_slowdown, inputs)
+    effort = effort or Effort()
+    settled = [warm_up(side, effort.warm_up, clock) for side in (a, b)]
+    slowest = max(seconds for seconds, _ in settled)
+    count = max(1, min(MOST_PER_ROUND, int(ROUND_SECONDS / max(slowest, 1e-9))))
+    seconds: dict[str, list[float]] = {"a": [], "b": []}
+    pairs: list[tuple[float, float]] = []
+    start = clock()
+    while (spent := clock() - start) < effort.most or len(pairs) < effort.fewest:
+        if len(pairs) >= max(effort.pairs, effort.fewest) and spent >= effort.least:
+            break
+        middles = {"a": 1.0, "b": 1.0}
+        for label in "abba":
+            durations = (a if label == "a" else b).time(count)
+            seconds[label] += durations
+            middles[label] *= max(statistics.median(durations), 1e-9)
+        pairs.append((middles["a"] ** 0.5, middles["b"] ** 0.5))
+    middle, interval = ratio(pairs)
+    return Latency(
+        summary(seconds["a"]), summary(seconds["b"]), middle, max_slowdown, inputs,
+        interval=interval, pairs=len(pairs), settled=all(done for _, done in settled),
+    )  # fmt: skip
 
 
-def summary(seconds: list[float]) -> Timing:
-    """Return median and 90th percentile."""
+def warm_up(side: Timed, most: float, clock: Clock) -> tuple[float, bool]:
+    """Run until it becomes no faster; returns the seconds of a run, and whether it settled.
+
+    Blocks of runs become longer, so that caches, clocks and just-in-time compilers get their time.
+
+    Args:
+        most: seconds after which it is enough.
+    """
+    start = clock()
+    before = min(side.time(2))
+    count, calm = 3, 0
+    while clock() - start < most:
+        now = statistics.median(side.time(count))
+        calm = calm + 1 if now >= before * (1 - SETTLED) else 0
+        if calm == CALM:
+            return min(now, before), True
+        before, count = now, min(2 * count, MOST_PER_ROUND)
+    return before, False
+
+
+def summary(seconds: Sequence[float]) -> Timing:
+    """Return median, 90th and 99th percentile (the next larger duration), and the durations."""
     ordered = sorted(seconds)
-    p90 = ordered[min(len(ordered) - 1, int(0.9 * len(ordered)))]
-    return Timing(statistics.median(ordered), p90, len(ordered))
+
+    def percentile(share: float) -> float:
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    step = -(-len(seconds) // MOST_SAMPLES)
+    return Timing(
+        statistics.median(ordered), percentile(0.9), len(ordered), percentile(0.99),
+        tuple(seconds[::step]),
+    )  # fmt: skip

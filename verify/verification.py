@@ -14,9 +14,9 @@ from converter.signature import Signature
 from verify.arguments import (
     Options,
     Progress,
-    check_device,
     given_inputs,
     merged,
+    wanted_devices,
     wanted_runtimes,
 )
 from verify.job import AnySide, Job
@@ -44,7 +44,7 @@ def verify(
     seeds: int = 3,
     sizes: Mapping[str, Sequence[int]] | None = None,
     runtime: str | Sequence[str] | None = None,
-    device: str = "cpu",
+    device: str | Sequence[str] = "cpu",
     latency: bool = False,
     max_slowdown: float | None = None,
     trust: bool = False,
@@ -55,6 +55,7 @@ def verify(
     python_tf: str | None = None,
     timeout: float = 600.0,
     threads: int | None = None,
+    batch_sweep: bool = False,
     memory_limit: str | int | None = None,
     rename: Mapping[str, str] | None = None,
     ignore: Sequence[str] = (),
@@ -95,15 +96,18 @@ def verify(
         sizes: sizes to try by dynamic dimension, instead of chosen ones (`verify.sizes`).
         runtime: names from `verify.runtimes.KINDS` to prefer where they can run a side;
             ``"a=..."`` and ``"b=..."`` mean that side alone.
-        device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; a live PyTorch module stays where it is.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; ``"a=..."`` and ``"b=..."`` mean that side
+            alone. A live PyTorch module stays where it is.
         latency: time both sides, too.
-        max_slowdown: fail if b takes more than this many times as long as a; implies ``latency``.
+        max_slowdown: fail if b takes more than this many times as long as a, at 95 %: the whole
+            interval of the ratio must lie above it; implies ``latency``.
         trust: allow files whose reading runs code that they carry.
         factory: ``"pkg.mod:function"`` that builds the model that a weights file belongs to.
         python_a, python_b: interpreter of that side's worker.
         python_torch, python_tf: interpreter of whichever side is of that framework.
         timeout: seconds for any one step of a worker.
         threads: how many a framework computes on; all that there are by default.
+        batch_sweep: time over sizes of the first dynamic dimension, too; implies ``latency``.
         memory_limit: what a worker may allocate, in bytes or as ``"4GB"``; past it an allocation
             fails, and that is a row of the report (on Linux; a live model has no limit).
         rename: a's name to b's name, of inputs and outputs.
@@ -136,11 +140,11 @@ def verify(
     options = Options(
         tolerance_of(tolerance, rtol, atol), seeds, dict(rename or {}), tuple(ignore),
         {name: list(values) for name, values in (sizes or {}).items()},
-        latency or max_slowdown is not None, max_slowdown, dict(noise or {}), graph,
+        latency or batch_sweep or max_slowdown is not None, max_slowdown, dict(noise or {}), graph,
         progress or (lambda text: None), weights=weights, grad=grad, steps=steps,
         loss=check_loss(loss), locate=locate, deep=deep, repro=repro,
         frozen=frozen, unordered=groups(unordered),
-        graphs=graphs,
+        graphs=graphs, threads=threads, batch_sweep=batch_sweep,
     )  # fmt: skip
     if max_slowdown is not None and not max_slowdown > 0:
         raise UsageError(f"max_slowdown is {max_slowdown}, it must be more than 0")
@@ -148,7 +152,7 @@ def verify(
         raise UsageError(f"steps is {steps}, it must be 0 or more")
     if not timeout > 0:
         raise UsageError(f"timeout is {timeout}, it must be more than 0")
-    check_device(device)
+    devices = wanted_devices(device)
     given, own_data = given_inputs(inputs, data)
     wanted = wanted_runtimes(runtime)
     if signature is None and graph is not None:
@@ -166,7 +170,7 @@ def verify(
             "memory_limit": memory_size(memory_limit),
         }  # fmt: skip
         for label, model, python in zip("ab", (a, b), pythons, strict=True):
-            side = _side(label, model, wanted[label], device, folder, python, common)
+            side = _side(label, model, wanted[label], devices[label], folder, python, common)
             stack.callback(side.close)
             sides.append(side)
         job = Job(sides[0], sides[1], options, folder)
