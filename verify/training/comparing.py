@@ -22,6 +22,9 @@ CANCELLED = 16.0
 """Units of rounding, of the largest gradient of all, below which a gradient is zero: what cancels
 (the bias before a normalisation) leaves that behind."""
 
+CONSTANTS = 1e-5
+"""What constants that are rounded to float32 on one side alone change of a gradient at most."""
+
 CURVE = {"float64": 1e-8, "float32": 1e-3, "float16": 5e-2, "bfloat16": 1e-1}
 """Largest difference of losses, relative to the largest loss; each step adds the noise of one
 gradient, and Adam's first steps are its sign."""
@@ -104,6 +107,22 @@ def _reason(x: np.ndarray, y: np.ndarray, error: float, allowed: float) -> str:
     if np.isfinite(ratio) and np.max(np.abs(y - ratio * x)) <= max(allowed, 1e-4 * _peak(y)):
         text += f"; b's are {ratio:.4g} times a's"
     return text
+
+
+def explained_by_constants(
+    rows: list[GradientComparison], lines: list[LossCurve], overall: float
+) -> bool:
+    """Tell whether all that differs in float64 could come of constants rounded to float32.
+
+    Args:
+        overall: the largest gradient of all.
+    """
+    off = [row for row in rows if not row.passed]
+    near = all(row.max_abs <= CONSTANTS * max(row.scale, 1e-2 * overall) for row in off)
+    for line in (line for line in lines if not line.passed):
+        error = _largest_difference(np.array(line.a), np.array(line.b))
+        near = near and error <= CONSTANTS * _peak(np.array(line.a))
+    return near and bool(off or lines)
 
 
 def curves(

@@ -187,6 +187,7 @@ class _Work:
         """Run the model and return the loss."""
         with self.watch:
             result = self.subject.module(*self.args, **self.kwargs)
+        self.watch = nullcontext()  # once is enough
         runner = self.subject.runner
         tensors = [value for _, value in torch_leaves(unpacked(result))[0]]
         names = list(runner.fetch(result))
