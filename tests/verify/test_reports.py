@@ -170,3 +170,13 @@ def test_junit_has_a_case_for_each_part() -> None:
     cases = {case.get("name"): case for case in ElementTree.fromstring(sound.to_junit()).iter()}
     assert cases["training"].find("failure") is None
     assert "latency" not in cases
+
+
+def test_the_terminal_shows_the_first_of_many_failures_of_each_kind() -> None:
+    many = [replace(MISMATCH, label=f"seed {index}") for index in range(9)]
+    text = str(report(*many, CRASH, latency=SLOW))
+    assert text.count("3 of 12 elements differ") == 4
+    assert "... and 5 more like these" in text
+    assert "SIGSEGV" in text
+    assert "5 times as long" in text
+    assert "more like these" not in str(report(*many[:4]))

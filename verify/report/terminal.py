@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
+from verify.report.failures import Kind, failed
 from verify.report.numbers import cosine, decibel, number, size
 from verify.report.result import OutputComparison, Report, Side
 from verify.report.sentences import latency_lines, sentences
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 WIDTH = 80
-MOST_FAILURES = 20
+MOST_FAILURES = {Kind.MISMATCH: 4, Kind.NODE: 3, Kind.WEIGHT: 8, Kind.TRAINING: 8}
+"""Of each kind; there are few of the others, and all are shown. Every other report has them all."""
 MOST_OUTPUTS = 60
 
 
@@ -60,11 +63,8 @@ def show(report: Report, console: Console, verbose: bool = False) -> None:
         console.print(f"peak memory: {', '.join(memory)}", highlight=False)
     for finding in report.findings:
         console.print(f"note: {escape(finding)}", highlight=False)
-    failures = report.failures
-    for line in failures[:MOST_FAILURES]:
-        console.print(f"[red]failed:[/red] {escape(line)}", highlight=False)
-    if len(failures) > MOST_FAILURES:
-        console.print(f"... and {len(failures) - MOST_FAILURES} more", highlight=False)
+    for line in _failures(report):
+        console.print(line, highlight=False)
     console.print(_verdict(report), highlight=False)
 
 
@@ -101,6 +101,17 @@ def _row(item: OutputComparison) -> tuple[str, ...]:
         decibel(item.snr_db),
         verdict,
     )
+
+
+def _failures(report: Report) -> Iterator[str]:
+    """Yield what failed, the first of each kind."""
+    found = failed(report)
+    for kind in Kind:
+        items = [item for item in found if item.kind is kind]
+        most = MOST_FAILURES.get(kind, len(items))
+        yield from (f"[red]failed:[/red] {escape(item.text)}" for item in items[:most])
+        if len(items) > most:
+            yield f"... and {len(items) - most} more like these"
 
 
 def _verdict(report: Report) -> str:
