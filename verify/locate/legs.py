@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 GRAPHS = frozenset({"onnx_file", "onnx_model"})
 """Kinds of models that are the graph themselves: nothing was traced."""
 
+LEAST_IN_FLOAT64 = 5e-7
+"""Relative error up to which a source and its graph agree in float64: constants are float32."""
+
 
 def judge(evidence: Evidence) -> Location:
     """Return where a mismatch comes from."""
@@ -40,15 +43,11 @@ def judge(evidence: Evidence) -> Location:
     assert graph_a is not None
     said = hear(graph_a, a)
     words = said.told("a's graph")
-    errors = errors_of(a, evidence.results["a"])
-    worst = max(errors.values(), default=0.0)
-    words["a itself"] = f"{worst:.2g} from float64, {said.limit:.2g} is agreement"
-    if not said.agree and worst > said.limit:
-        return _traced_wrong(evidence, errors, said, words)
+    wrong, worst = _unlike_source(evidence, said, words)
+    if wrong:
+        return _traced_wrong(evidence, wrong, worst, words)
     if not said.agree:
         return _own_fault(evidence, words)
-    if worst > said.limit:
-        return _traced_wrong(evidence, errors, said, words)
     if evidence.findings is None:
         reason = "a's graph says what a says; b could not be traced, so its part is not seen"
         return Location(Leg.UNKNOWN, reason, (), words)
@@ -59,12 +58,63 @@ def judge(evidence: Evidence) -> Location:
     return _run_wrong(evidence, words)
 
 
+def hidden_in_trace(evidence: Evidence) -> Location | None:
+    """Return where a trace is wrong although no output shows it; ``None``: nowhere.
+
+    Only the source's own float64 run can tell.
+    """
+    graph = evidence.graphs["a"]
+    assert graph is not None
+    if evidence.report.a.kind in GRAPHS:
+        return None
+    words: dict[str, str] = {}
+    said = hear(graph, evidence.recordings["a"])
+    found = _in_float64(evidence, said, words) if said.agree else None
+    if found is None or not found[0]:
+        return None
+    return _traced_wrong(evidence, *found, words)
+
+
+def _unlike_source(
+    evidence: Evidence, said: Witnesses, words: dict[str, str]
+) -> tuple[list[str], float]:
+    """Return the outputs of a's graph that are not what a returns, and the largest error."""
+    errors = errors_of(evidence.recordings["a"], evidence.results["a"])
+    worst = max(errors.values(), default=0.0)
+    words["a itself"] = f"{worst:.2g} from float64, {said.limit:.2g} is agreement"
+    exact = _in_float64(evidence, said, words) if said.agree else None
+    if exact is not None:
+        return exact
+    return [name for name, error in errors.items() if error > said.limit], worst
+
+
+def _in_float64(
+    evidence: Evidence, said: Witnesses, words: dict[str, str]
+) -> tuple[list[str], float] | None:
+    """Return the same by the source's own float64 run; ``None`` where it has none.
+
+    What a trace has folded in float32 makes a part of the rounding that a witness shows.
+    """
+    if evidence.report.a.kind in GRAPHS:
+        return None
+    job = evidence.job
+    try:
+        outputs = job.a.in_float64(evidence.own["a"], job.folder / "float64")
+    except (Failure, EquiportError):
+        return None
+    names = [value.name or "" for value in evidence.recordings["a"].wide.outputs]
+    errors = errors_of(evidence.recordings["a"], dict(zip(names, outputs.values(), strict=False)))
+    limit = max(LEAST_IN_FLOAT64, 4 * min(said.errors.values(), default=0.0))
+    worst = max(errors.values(), default=0.0)
+    words["a in float64"] = f"{worst:.2g} from its graph in float64, {limit:.2g} is agreement"
+    return [name for name, error in errors.items() if error > limit], worst
+
+
 def _traced_wrong(
-    evidence: Evidence, errors: dict[str, float], said: Witnesses, words: dict[str, str]
+    evidence: Evidence, wrong: list[str], worst: float, words: dict[str, str]
 ) -> Location:
     """The source is not what its graph says."""
     recording = evidence.recordings["a"]
-    worst = max(errors.values(), default=math.nan)
     if evidence.report.a.kind in GRAPHS:
         reason = (
             f"{evidence.report.a.runtime} is {worst:.2g} from what a's own graph gives in float64"
@@ -74,7 +124,6 @@ def _traced_wrong(
         origins = _of_runtime(graph, evidence.report.a.runtime, recording)
         return Location(Leg.RUNTIME_A, reason, origins, words)
     reason = f"a's traced graph is {worst:.2g} from a itself; ONNX's runtimes agree with it"
-    wrong = [name for name, error in errors.items() if error > said.limit]
     try:
         theirs = evidence.job.a.recorded(evidence.own["a"], evidence.job.folder / "recorded")
         nodes = unseen_origins(recording, theirs, wrong)
