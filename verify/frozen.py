@@ -61,10 +61,11 @@ class Frozen:
 def differences(first: ir.Model, second: ir.Model) -> list[Frozen]:
     """Compare two traces of one model node by node, weights left out.
 
-    The first difference of structure ends it: what follows cannot be put side by side.
+    Nodes are put side by side by name, where both traces have the same ones, else by position; then
+    the first difference of structure ends it, because what follows cannot be put side by side.
     """
     found: list[Frozen] = []
-    for one, other in zip(_nodes(first), _nodes(second), strict=False):
+    for one, other in _side_by_side(list(_nodes(first)), list(_nodes(second))):
         if (one.domain, one.op_type, len(one.inputs)) != (
             other.domain, other.op_type, len(other.inputs),
         ):  # fmt: skip
@@ -77,6 +78,15 @@ def differences(first: ir.Model, second: ir.Model) -> list[Frozen]:
         last = list(_nodes(first if counts[0] > counts[1] else second))[min(counts)]
         found.append(_frozen(last, f"{counts[0]} nodes", f"{counts[1]} nodes"))
     return found
+
+
+def _side_by_side(first: list[ir.Node], second: list[ir.Node]) -> Iterator[tuple]:
+    names = [node.name for node in first]
+    by_name = {node.name: node for node in second}
+    if len(set(names)) == len(names) and set(names) == set(by_name) and len(second) == len(first):
+        yield from ((node, by_name[node.name]) for node in first)
+    else:
+        yield from zip(first, second, strict=False)
 
 
 def _nodes(model: ir.Model) -> Iterator[ir.Node]:

@@ -27,7 +27,7 @@ from verify.plan import narrowed, plan
 from verify.report.outline import outline
 from verify.report.result import OutputComparison, Report, Run, Side, Stage
 from verify.sides import Failure, LiveSide, WorkerSide
-from verify.validity import NumbersSeen
+from verify.validity import NOISY, NumbersSeen, nothing_but_noise
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -174,6 +174,8 @@ class Job:
             return Run(case.label, case.seed, case.sizes, stage, side, reason, {}, seconds)
         outputs = self._outputs(feeds[0](inputs), results, signature, views)
         passed = bool(outputs) and all(item.passed for item in outputs.values())
+        if case.scale and not passed and (reason := nothing_but_noise(outputs)):
+            return Run(case.label, case.seed, case.sizes, Stage.REFUSED, "a", reason, {}, seconds)
         reason = "" if outputs else "the models return nothing to compare"
         stage = Stage.OK if passed else Stage.MISMATCH
         return Run(case.label, case.seed, case.sizes, stage, "", reason, outputs, seconds)
@@ -237,7 +239,8 @@ class Job:
         for run in report.runs:
             if run.stage is Stage.REFUSED:
                 who = f"{run.side} refuses" if run.side else "both refuse"
-                refused.setdefault(f"{who} it: ", {}).setdefault(run.reason, []).append(run.title)
+                who = "a decides nothing there" if run.reason.startswith(NOISY) else f"{who} it"
+                refused.setdefault(f"{who}: ", {}).setdefault(run.reason, []).append(run.title)
         for who, reasons in refused.items():
             for reason, titles in reasons.items():
                 self.findings.append(f"not compared, {who}{'; '.join(titles)}: {reason}")

@@ -1,10 +1,20 @@
-"""Whether the source gives numbers at all: where it gives NaN, nothing is compared."""
+"""Whether the source decides anything: where it gives NaN or noise, nothing is compared."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+
+from verify.report.result import OutputComparison
+from verify.tolerance import CEILING
+
+NOISY = "its own rounding noise"
+"""How the reason of a run begins in which the source is noise."""
+
+NEAR_CEILING = 0.25
+"""Part of the ceiling that the source's largest error may be: a right target's can be several times
+as large."""
 
 MUCH = 0.5
 """Part of an output that may be NaN before the report says so."""
@@ -41,3 +51,21 @@ class NumbersSeen:
                     f"{len(bad)} of {len(parts)} runs: nothing is compared there"
                 )
         return lines
+
+
+def nothing_but_noise(outputs: Mapping[str, OutputComparison]) -> str:
+    """Say that what failed could not have passed: the source's noise is as large as the ceiling.
+
+    A network with random weights may be chaotic at inputs of a scale that nobody asked for; then
+    no target, right or wrong, gives what the source gives.
+
+    Returns:
+        The reason; ``""`` where a failed output is precise enough to be judged.
+    """
+    failed = [item for item in outputs.values() if not item.passed and item.dtype in CEILING]
+    worst = max(failed, key=lambda item: item.noise or 0.0, default=None)
+    if worst is None or worst.noise is None:
+        return ""
+    if any((item.noise or 0.0) < NEAR_CEILING * CEILING[item.dtype] for item in failed):
+        return ""
+    return f"{NOISY} is up to {worst.noise:.2g} of the largest value of {worst.name}"

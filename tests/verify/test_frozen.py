@@ -235,3 +235,15 @@ def test_an_output_that_does_not_follow_an_input_is_named() -> None:
     assert "of b stays the same when offset alone changes" in named[0]
     other = verify(Two(True), Two(False), inputs=inputs, tolerance="fixed", seeds=1)
     assert any("of a stays the same when offset" in note for note in other.findings)
+
+
+def test_the_order_of_equal_nodes_is_no_difference() -> None:
+    nodes = [
+        helper.make_node("Relu", ["sum"], ["r"], name="one"),
+        helper.make_node("Tanh", ["sum"], ["t"], name="other"),
+        helper.make_node("Add", ["r", "t"], ["out"], name="both"),
+    ]
+    turned = [nodes[1], nodes[0], nodes[2]]
+    assert differences(graph(nodes), graph(turned)) == []
+    spoilt = [*turned[:2], helper.make_node("Mul", ["r", "t"], ["out"], name="both")]
+    assert "this Add in one trace, a Mul" in str(differences(graph(nodes), graph(spoilt))[0])

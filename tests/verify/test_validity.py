@@ -59,3 +59,39 @@ def test_what_counts_as_little() -> None:
     clean = NumbersSeen()
     clean.see({"y": np.zeros(3), "empty": np.zeros((0, 3))})
     assert not clean.nan
+
+
+class Chaotic(torch.nn.Module):
+    """Doubles its distance from where it was, step by step, if the input is large."""
+
+    def __init__(self, slope: float = 3.99, shift: float = 0.0) -> None:
+        super().__init__()
+        self.slope, self.shift = slope, shift
+
+    def forward(self, x):
+        state = torch.sigmoid(x)
+        for _ in range(40):
+            state = torch.where(x.abs() > 5, self.slope * state * (1 - state), state)
+        return state + self.shift
+
+
+class Reordered(Chaotic):
+    """The same in other operations."""
+
+    def forward(self, x):
+        state = 1 / (1 + torch.exp(-x))
+        for _ in range(40):
+            state = torch.where(x.abs() > 5, self.slope * (state - state * state), state)
+        return state + self.shift
+
+
+def test_noise_at_a_scale_that_nobody_asked_for_is_no_verdict() -> None:
+    options = {"inputs": INPUTS, "seeds": 1, "frozen": False, "weights": False, "locate": False}
+    report = verify(Chaotic(), Reordered(), **options)
+    assert report.passed, report.failures
+    assert any("a decides nothing there: seed 0, large" in note for note in report.findings)
+    # What shows where the source is precise is a failure, and so is noise on the user's own data.
+    assert not verify(Chaotic(), Reordered(shift=1e-3), **options).passed
+    data = {"x": np.linspace(5.1, 9, 8, dtype=np.float32)[None]}
+    options.pop("inputs")
+    assert not verify(Chaotic(), Reordered(), inputs=data, **options).passed
