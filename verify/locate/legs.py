@@ -41,7 +41,7 @@ def judge(evidence: Evidence) -> Location:
     """Return where a mismatch comes from."""
     a, graph_a = evidence.recordings["a"], evidence.graphs["a"]
     assert graph_a is not None
-    said = hear(graph_a, a)
+    said = hear(graph_a, a, {evidence.report.a.runtime: evidence.results["a"]})
     words = said.told("a's graph")
     wrong, worst = _unlike_source(evidence, said, words)
     if wrong:
@@ -58,18 +58,19 @@ def judge(evidence: Evidence) -> Location:
     return _run_wrong(evidence, words)
 
 
-def hidden_in_trace(evidence: Evidence) -> Location | None:
-    """Return where a trace is wrong although no output shows it; ``None``: nowhere.
+def hidden(evidence: Evidence) -> Location | None:
+    """Return what is wrong with a's trace, or with the reference, although no output shows it.
 
-    Only the source's own float64 run can tell.
+    Of the trace only the source's own float64 run can tell. ``None``: nothing.
     """
     graph = evidence.graphs["a"]
     assert graph is not None
-    if evidence.report.a.kind in GRAPHS:
-        return None
-    words: dict[str, str] = {}
-    said = hear(graph, evidence.recordings["a"])
-    found = _in_float64(evidence, said, words) if said.agree else None
+    recording = evidence.recordings["a"]
+    said = hear(graph, recording, {evidence.report.a.runtime: evidence.results["a"]})
+    words = said.told("a's graph")
+    if not said.agree:
+        return _own_fault(evidence, words)
+    found = _in_float64(evidence, said, words)
     if found is None or not found[0]:
         return None
     return _traced_wrong(evidence, *found, words)

@@ -73,7 +73,7 @@ def locate(
                 return
             report.depth = _compare(evidence)
             if job.options.deep and report.depth.passed and run.stage is Stage.OK:
-                _look_into_trace(evidence, report)
+                _look_behind(evidence, report)
             elif run.stage is Stage.MISMATCH or not report.depth.passed:
                 from verify.locate.legs import judge
 
@@ -88,17 +88,18 @@ def locate(
             return
 
 
-def _look_into_trace(evidence: Evidence, report: Report) -> None:
+def _look_behind(evidence: Evidence, report: Report) -> None:
     """Hold a's graph to a itself in float64, where no output differs beyond its noise."""
-    from verify.locate.legs import hidden_in_trace
+    from verify.locate.legs import hidden
 
-    location = hidden_in_trace(evidence)
+    location = hidden(evidence)
     if location is None:
         return
     report.location = location
     wrong = {node.index: node for node in location.origins}
     assert report.depth is not None
     nodes = tuple(wrong.get(node.index, node) for node in report.depth.nodes)
+    nodes = nodes or location.origins  # b could not be traced
     report.depth = replace(report.depth, nodes=nodes)
     if not wrong:
         evidence.job.findings.append(f"{location.reason}; at which node is not known")

@@ -128,7 +128,7 @@ def test_a_wrong_handler_of_pytorch_is_told_by_the_witnesses(net, tmp_path):
     graph = traced(net)
     with handler(load_handlers(), "Tanh", tanh):
         target = converter.convert(graph, to="torch", output=tmp_path / "out", verify=False)
-        report = verify(graph, target.model, inputs={"x": X.numpy()})
+        report = verify(graph, target.model, inputs={"x": X.numpy()}, deep=True)
         assert not report.passed
         assert report.location.leg is Leg.REBUILDING, report
         assert report.location.origins[0].op == "Tanh"
