@@ -1,7 +1,7 @@
 """From a mismatch to the repaired line: the worked example of docs/verification.md.
 
 A Keras classifier has been ported to PyTorch by hand, and one line of the port is wrong
-(``mismatch/port.py``). This saves both, runs the ``verify`` command as a user would, repairs the
+(``ported/port.py``). This saves both, runs the ``verify`` command as a user would, repairs the
 line in a copy, and runs it again.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-HERE = Path(__file__).resolve().parent / "mismatch"
+HERE = Path(__file__).resolve().parent / "ported"
 WRONG = "nn.AvgPool2d(3, stride=1, padding=1)"
 RIGHT = "nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)"
 
