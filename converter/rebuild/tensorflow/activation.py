@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
 from converter.rebuild.tensorflow.math import widened
@@ -50,7 +52,12 @@ def selu(X, *, alpha=1.6732631921768188, gamma=1.0507010221481323):
 
 @op("Gelu", since=20)
 def gelu(X, *, approximate="none"):
-    return tf.nn.gelu(X, approximate == "tanh")
+    if X.dtype != tf.float64:
+        return tf.nn.gelu(X, approximate == "tanh")
+    # TensorFlow's own has its constants in float32, whatever X is.
+    if approximate == "tanh":
+        return 0.5 * X * (1 + tf.tanh((2 / math.pi) ** 0.5 * (X + 0.044715 * X * X * X)))
+    return 0.5 * X * tf.math.erfc(-X * 0.5**0.5)
 
 
 @op("Mish", since=18)
