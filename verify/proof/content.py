@@ -252,7 +252,10 @@ class _Hunt:
 
     def note(self) -> str:
         """Say what could not be proved."""
-        unknown = [item for item in self.matches.values() if item.match is Match.UNKNOWN]
+        unknown = [
+            name for name, item in self.matches.items()
+            if item.match is Match.UNKNOWN and self.a[name].is_float
+        ]  # fmt: skip
         if not unknown:
             return "the target has no record: weights were found by their bits"
         return (
