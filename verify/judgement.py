@@ -103,6 +103,8 @@ def judge(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None = None) -
 
 def _hopeless(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None) -> bool:
     """Tell whether so much is so far off that no more draws can help."""
+    if not noise.case.stage:  # what is exact by luck looks as if it could not be otherwise
+        return False
     far = _judge(b, noise, usable, HOPELESS)
     return far.beyond * 4 > b.size and b.size >= 8
 
@@ -168,9 +170,19 @@ def _ceiling(noise: OutputNoise) -> float:
     """Return the most that an element may be off, whatever the noise.
 
     It is relative to the largest value, or to 1: noise that is large for an output far below 1
-    comes from numbers of ordinary size that cancel.
+    comes from numbers of ordinary size that cancel; to `NOISE_ALONE` where the output is nothing
+    but noise, as a constant after its mean is taken off. A source that is off by more itself, for
+    reasons that rounding explains, is no reason to ask more of the target.
     """
-    return CEILING[noise.dtype] * max(noise.peak, 1.0)
+    size = max(noise.peak, 1.0)
+    if noise.peak <= float(noise.deviation.max(initial=0.0)):
+        size = max(size, NOISE_ALONE)
+    ceiling = CEILING[noise.dtype] * size
+    return max(ceiling, 2 * noise.source_max) if noise.credible else ceiling
+
+
+NOISE_ALONE = 10.0
+"""Size of the numbers that an output of nothing but noise is taken to come from."""
 
 
 def _worst_slice(squares: np.ndarray, variances: np.ndarray, part: float) -> str:

@@ -139,7 +139,8 @@ class OutputNoise:
             if self.credible:
                 squares, count = squares + self.source_square, count + 1
             variance = _smooth(squares / count, count) + self._floor()
-            level = max(1.0, self.ratio) if self.credible else 1.0
+            known = self.credible and self.case.stage > 0  # one draw is no measure of a ratio
+            level = max(1.0, self.ratio) if known else 1.0
             self._sigma = (self.count, level * np.sqrt(variance))
         return self._sigma[1]
 
