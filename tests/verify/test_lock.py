@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,10 +16,10 @@ from converter.errors import UnreadableModelError, UsageError
 from tests.commands import run
 from tests.verify import fabricated
 from tests.verify.models import classifier, saved
-from verify import lock
+from verify import cli, lock
 from verify.digest import digest, of_inputs
 from verify.drift import What, drift
-from verify.recheck import against, told
+from verify.recheck import FREE, against, told
 from verify.verification import verify
 
 QUICK = {"seeds": 1, "tolerance": "fixed", "sizes": {"batch": [2]}}
@@ -122,6 +123,14 @@ def test_inputs_have_a_digest(generator: np.random.Generator) -> None:
         {"x": x.view(np.int32), "s": np.array(["a", "b"], dtype=object)},
     ]
     assert len({same, *map(of_inputs, others)}) == 6
+
+
+def test_every_argument_is_recorded_or_said_not_to_be() -> None:
+    known = inspect.signature(verify).parameters
+    assert known.keys() >= lock.NOT_RECORDED
+    assert inspect.signature(cli.verify).parameters.keys() >= FREE
+    # What the command may be given beside a record is nothing that the record holds.
+    assert not FREE & (known.keys() - lock.NOT_RECORDED)
 
 
 def with_figures(record: lock.Record, output: str, **figures: object) -> lock.Record:
