@@ -26,8 +26,8 @@ from verify.report.result import Report
 VERSION = 1
 
 NOT_RECORDED = frozenset(
-    ("a", "b", "signature", "graph", "noise", "progress", "graphs", "repro", "trust", "timeout", "memory_limit",
-     "python_a", "python_b", "python_torch", "python_tf")
+    ("a", "b", "signature", "graph", "noise", "progress", "graphs", "repro", "trust", "timeout",
+     "memory_limit", "python_a", "python_b", "python_torch", "python_tf")
 )  # fmt: skip
 """Arguments of `verify.verify` that say where and under whose trust it runs, not what it does."""
 

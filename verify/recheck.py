@@ -13,8 +13,8 @@ from verify.report.result import Report
 
 FREE = frozenset(
     ("a", "b", "against", "lock", "trust", "python_torch", "python_tf", "timeout", "memory_limit",
-     "fail_on", "json", "junit", "html", "markdown", "sarif", "tensorboard", "repro", "summary", "quiet",
-     "verbose")
+     "fail_on", "json", "junit", "html", "markdown", "sarif", "tensorboard", "repro", "summary",
+     "quiet", "verbose")
 )  # fmt: skip
 """Parameters of the command that may stand beside ``--against``: the others are in the record."""
 
