@@ -106,7 +106,7 @@ KINDS: dict[str, Kind] = {
 
 _DISTRIBUTIONS = {
     "torch": ("torch",),
-    "onnx": ("onnxruntime", "onnx"),
+    "onnx": ("onnxruntime", "onnxruntime-gpu", "onnx"),
     "tensorflow": ("tensorflow", "tensorflow-cpu", "keras"),
 }
 _LITERT_DISTRIBUTIONS = ("ai-edge-litert", "tensorflow", "tensorflow-cpu")
