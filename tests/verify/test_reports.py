@@ -15,7 +15,9 @@ from converter.errors import MissingFrameworkError, OutputError, UsageError
 from tests.verify import fabricated
 from verify.command import job_summary
 from verify.report import markdown
+from verify.report.location import Depth
 from verify.report.result import Latency, OutputComparison, Report, Run, Side, Stage, Timing
+from verify.report.training import LossCurve
 
 NAN = math.nan
 
@@ -180,3 +182,16 @@ def test_the_terminal_shows_the_first_of_many_failures_of_each_kind() -> None:
     assert "SIGSEGV" in text
     assert "5 times as long" in text
     assert "more like these" not in str(report(*many[:4]))
+
+
+@pytest.mark.parametrize("form", ["html", "json", "junit", "markdown", "sarif"])
+def test_figures_that_are_no_numbers_stop_no_report(form: str) -> None:
+    odd = fabricated.everything()
+    bad = {"max_rel": math.inf, "max_abs": math.inf, "limit": 0.0, "noise": NAN, "error": NAN}
+    outputs = {name: replace(item, **bad) for name, item in odd.outputs.items()}
+    curve = LossCurve("sgd", "float32", (NAN, math.inf), (NAN, 1.0), 1e-4, False)
+    odd.runs[0] = replace(odd.runs[0], outputs=outputs)
+    odd.training = replace(odd.training, curves=(curve,))
+    odd.depth = Depth()
+    assert getattr(odd, f"to_{form}")()
+    assert "FAIL" in str(odd)
