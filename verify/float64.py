@@ -46,6 +46,11 @@ def _widen_attributes(node: ir.Node) -> None:
         elif attribute.type == ir.AttributeType.GRAPH:
             for value in attribute.as_graph().inputs:
                 _widen_type(value)
+        elif attribute.type == ir.AttributeType.FLOAT:
+            node.attributes[name] = ir.AttrFloat32(name, _in_float32(attribute.as_float()))
+        elif attribute.type == ir.AttributeType.FLOATS:
+            numbers = [_in_float32(number) for number in attribute.as_floats()]
+            node.attributes[name] = ir.AttrFloat32s(name, numbers)
     if node.op_type == "ConstantOfShape" and "value" not in node.attributes:
         zero = ir.tensor(np.zeros(1, np.float64))
         node.attributes["value"] = ir.AttrTensor("value", zero)
@@ -55,6 +60,11 @@ def _widen_attributes(node: ir.Node) -> None:
     elif node.op_type == "Constant" and "value_floats" in node.attributes:
         numbers = node.attributes.pop("value_floats").as_floats()
         node.attributes["value"] = ir.AttrTensor("value", ir.tensor(np.array(numbers, np.float64)))
+
+
+def _in_float32(number: float) -> float:
+    """Return what a file holds of an attribute; in memory it may still be a double."""
+    return float(np.float32(number))
 
 
 def _wide_tensor(tensor: ir.TensorProtocol) -> ir.TensorProtocol:

@@ -61,7 +61,8 @@ class Drawing:
             opset_imports={"": OPSET},
             name=self.name,
         )
-        return ir.Model(graph, ir_version=10)
+        model = ir.Model(graph, ir_version=10)
+        return ir.serde.deserialize_model(ir.serde.serialize_model(model))
 
 
 FLOAT, INT64, BOOL = ir.DataType.FLOAT, ir.DataType.INT64, ir.DataType.BOOL
