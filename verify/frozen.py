@@ -59,58 +59,107 @@ class Frozen:
 
 
 def differences(first: ir.Model, second: ir.Model) -> list[Frozen]:
-    """Compare two traces of one model node by node, weights left out.
+    """Compare two traces of one model, from the outputs backwards, weights left out.
 
-    Nodes are put side by side by name, where both traces have the same ones, else by position; then
-    the first difference of structure ends it, because what follows cannot be put side by side.
+    Names and the order of the nodes do not count: a tracer may number them as it likes. Where the
+    structure differs, what lies before that node is not put side by side.
     """
     found: list[Frozen] = []
-    for one, other in _side_by_side(list(_nodes(first)), list(_nodes(second))):
-        if (one.domain, one.op_type, len(one.inputs)) != (
-            other.domain, other.op_type, len(other.inputs),
-        ):  # fmt: skip
-            return [*found, _frozen(one, f"this {one.op_type}", f"a {other.op_type}")]
-        if one.op_type in RANDOM:
-            found.append(_frozen(one))
-        found.extend(_frozen(one, *pair) for pair in _pairs(one, other) if pair[0] != pair[1])
-    counts = [sum(1 for _ in _nodes(model)) for model in (first, second)]
-    if counts[0] != counts[1]:
-        last = list(_nodes(first if counts[0] > counts[1] else second))[min(counts)]
-        found.append(_frozen(last, f"{counts[0]} nodes", f"{counts[1]} nodes"))
-    return found
+    if len(first.graph.outputs) != len(second.graph.outputs):
+        counts = [f"{len(model.graph.outputs)} outputs" for model in (first, second)]
+        return [Frozen("the graph", "outputs", *counts)]
+    pending: list[tuple[ir.Value | None, ir.Value | None]] = []
+    pending += zip(first.graph.outputs, second.graph.outputs, strict=True)
+    seen: set[tuple[int, int]] = set()
+    while pending:
+        one, other = pending.pop()
+        if one is None or other is None or (id(one), id(other)) in seen:
+            continue
+        seen.add((id(one), id(other)))
+        node, twin = one.producer(), other.producer()
+        if node is None or twin is None:
+            found += _leaves(one, other)
+        elif difference := _structure(node, twin):
+            found.append(difference)
+        elif (id(node), id(twin)) not in seen:
+            seen.add((id(node), id(twin)))
+            found += _attributes(node, twin)
+            found += [_frozen(node)] if node.op_type in RANDOM else []
+            pending += zip(node.inputs, twin.inputs, strict=True)
+            pending += _bodies(node, twin)
+    return sorted(found, key=lambda item: _position(first, item))
 
 
-def _side_by_side(first: list[ir.Node], second: list[ir.Node]) -> Iterator[tuple]:
-    names = [node.name for node in first]
-    by_name = {node.name: node for node in second}
-    if len(set(names)) == len(names) and set(names) == set(by_name) and len(second) == len(first):
-        yield from ((node, by_name[node.name]) for node in first)
-    else:
-        yield from zip(first, second, strict=False)
+def _position(model: ir.Model, item: Frozen) -> int:
+    names = [node.name for node in model.graph.all_nodes()]
+    return names.index(item.node) if item.node in names else -1
 
 
-def _nodes(model: ir.Model) -> Iterator[ir.Node]:
-    yield from model.graph.all_nodes()
+def _structure(one: ir.Node, other: ir.Node) -> Frozen | None:
+    counts = [sum(v is not None for v in node.inputs) for node in (one, other)]
+    if (one.domain, one.op_type) != (other.domain, other.op_type):
+        return _frozen(one, f"this {one.op_type}", f"a {other.op_type}")
+    if counts[0] != counts[1] or len(one.inputs) != len(other.inputs):
+        return _frozen(one, f"{counts[0]} inputs", f"{counts[1]} inputs")
+    return None
 
 
-def _pairs(one: ir.Node, other: ir.Node) -> Iterator[tuple[str, str]]:
-    """Yield what each of two nodes has in the places that a trace may freeze."""
-    for x, y in zip(one.inputs, other.inputs, strict=True):
-        pair = [value.const_value if value is not None else None for value in (x, y)]
-        weight = x is not None and x.metadata_props.get("equiport.role")
-        if not weight and None not in pair:
-            yield _told(pair[0], pair[1])
+def _leaves(one: ir.Value, other: ir.Value) -> list[Frozen]:
+    """Compare where at least one side is an input of the graph, or a constant beside its nodes."""
+    if one.metadata_props.get("equiport.role") or (one.const_value is None) != (
+        other.const_value is None
+    ):
+        same = one.producer() is None and other.producer() is None
+        return [] if same else _elsewhere(one, other)
+    if one.producer() is not None or other.producer() is not None:
+        return _elsewhere(one, other)
+    if one.const_value is None:
+        return []
+    pair = _told(one.const_value, other.const_value)
+    return [_read_by(one, *pair)] if pair[0] != pair[1] else []
+
+
+def _elsewhere(one: ir.Value, other: ir.Value) -> list[Frozen]:
+    what = []
+    for value in (one, other):
+        node = value.producer()
+        what.append(node.op_type if node is not None else "input or constant")
+    return [_read_by(one, f"a {what[0]}", f"a {what[1]}")]
+
+
+def _read_by(value: ir.Value, first: str, second: str) -> Frozen:
+    """Name a value without a node by the node that reads it."""
+    readers = [user for user, _ in value.uses()]
+    told = next((r for r in readers if "equiport.source_line" in r.metadata_props), None)
+    told = told or (readers[0] if readers else None)
+    if told is None:
+        return Frozen(value.name or "", "value", first, second)
+    return _frozen(told, first, second)
+
+
+def _bodies(one: ir.Node, other: ir.Node) -> Iterator[tuple[ir.Value, ir.Value]]:
+    for name, attribute in one.attributes.items():
+        theirs = other.attributes.get(name)
+        if "GRAPH" in str(attribute.type) and theirs is not None:
+            yield from zip(attribute.as_graph().outputs, theirs.as_graph().outputs, strict=False)
+
+
+def _attributes(one: ir.Node, other: ir.Node) -> list[Frozen]:
+    """Compare two nodes' attributes."""
+    pairs = []
     for name in sorted(set(one.attributes) | set(other.attributes)):
         mine, theirs = one.attributes.get(name), other.attributes.get(name)
         kinds = {str(item.type) for item in (mine, theirs) if item is not None}
         if mine is None or theirs is None or len(kinds) > 1:
-            yield (f"{name} {'set' if mine else 'unset'}", f"{name} {'set' if theirs else 'unset'}")
+            words = [f"{name} {'unset' if item is None else 'set'}" for item in (mine, theirs)]
+            pairs.append((words[0], words[1]))
         elif mine.is_ref() or "GRAPH" in str(mine.type):
             continue
         elif "TENSOR" in str(mine.type):
-            yield _told(mine.value, theirs.value)
+            pairs.append(_told(mine.value, theirs.value))
         else:
-            yield (f"{name}={mine.value}", f"{name}={theirs.value}")
+            pairs.append((f"{name}={mine.value}", f"{name}={theirs.value}"))
+    return [_frozen(one, *pair) for pair in pairs if pair[0] != pair[1]]
 
 
 def _told(one: Any, other: Any) -> tuple[str, str]:
