@@ -8,7 +8,10 @@ decide otherwise. Two things tell such a tie:
   element that the target chose must be as large as the source's in the exact result, up to the
   noise of both; and it must have noise, so that equal numbers that nothing rounds are no tie.
 - For whatever else, the graph is run with results that move by `REACH` units in the last place:
-  what comes out in one of those runs at an element is what a right target may say there.
+  what comes out in one of those runs at an element is what a right target may say there. Where
+  several things come out, and one of them only once, the runs have not shown everything: of the
+  next run, one thing new in so many runs is expected (I. J. Good, "The population frequencies of
+  species", Biometrika 40, 1953). There, anything between the least and the largest is one, too.
 """
 
 from __future__ import annotations
@@ -33,6 +36,9 @@ REACH = 8
 """Units in the last place by which results move: as much as `verify.judgement.MAX` deviations."""
 
 FAR_DRAWS = 16
+
+MOST = 1 << 26
+"""Numbers in all draws past which those that have not come out are not asked for."""
 
 MARGIN = 10.0
 """How many deviations of the noise two numbers may be apart and be a tie."""
@@ -91,15 +97,31 @@ class DecisionNoise:
             numbers = self.case.numbers[self.choice.read]
             return different & _as_large(a, b, self.choice, numbers)
         self.case.far()
-        for result in self.seen:
-            if result.shape == b.shape:
-                different &= ~(result == b)
-        return (a != b) & ~different
+        seen = np.stack([a, *(result for result in self.seen if result.shape == b.shape)])
+        explained = (seen == b).any(axis=0)
+        if different[~explained].any() and seen.size <= MOST:
+            explained |= open_ended(seen, 0) & (b >= seen.min()) & (b <= seen.max())
+        return different & explained
 
     def came_out(self, b: np.ndarray) -> bool:
         """Tell whether exactly this came out of a draw; for outputs whose shape is a decision."""
         self.case.far()
         return any(r.shape == b.shape and bool((r == b).all()) for r in self.seen)
+
+
+def open_ended(seen: np.ndarray, near: np.ndarray | float) -> np.ndarray:
+    """Tell at which elements the draws have not shown everything that may come out.
+
+    Args:
+        seen: results, one by one along the first axis.
+        near: how near two numbers are the same outcome, by element.
+    """
+    order = np.sort(seen, axis=0)
+    apart = (order[1:] - order[:-1] > near) if seen.dtype != bool else order[1:] != order[:-1]
+    ends = np.ones((1, *apart.shape[1:]), bool)
+    starts, stops = np.concatenate([ends, apart]), np.concatenate([apart, ends])
+    alone = np.count_nonzero(starts & stops, axis=0)
+    return (np.count_nonzero(starts, axis=0) >= 3) & (alone >= 1)
 
 
 def _as_large(a: np.ndarray, b: np.ndarray, choice: Choice, numbers: OutputNoise) -> np.ndarray:

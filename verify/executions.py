@@ -91,6 +91,33 @@ class InPyTorch:
         return self._modules[double]
 
 
+class InOnnxRuntime:
+    """The graph in float64 in ONNX Runtime, which shares no kernel with the rebuilt graph.
+
+    Raises:
+        EquiportError: ONNX Runtime is not installed, or lacks an operator for float64.
+    """
+
+    def __init__(self, model: ir.Model) -> None:
+        self.model = model
+
+    def exact(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        """Run in float64."""
+        from converter.formats import Source
+        from verify import runtimes
+
+        runtime = runtimes.load("onnxruntime")
+        runner = runtime.open(Source("onnx", "onnx_model", in_float64(self.model)), "cpu", None)
+        return runner.fetch(runner.call(runner.prepare(_wide(inputs))))
+
+
+def _wide(inputs: Mapping[str, np.ndarray]) -> Arrays:
+    return {
+        name: array.astype(np.float64) if "float" in dtype_name(array) else array
+        for name, array in inputs.items()
+    }
+
+
 class InNumPy:
     """ONNX's own reference evaluator, where PyTorch is not installed: slow.
 
@@ -102,11 +129,7 @@ class InNumPy:
         self._evaluators: dict[bool, Any] = {}
 
     def exact(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
-        wide = {
-            name: array.astype(np.float64) if "float" in dtype_name(array) else array
-            for name, array in inputs.items()
-        }
-        return self._run(self._evaluator(True), wide)
+        return self._run(self._evaluator(True), _wide(inputs))
 
     def own(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
         return self._run(self._evaluator(False), inputs)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from verify.decisions import REACH
+from verify.decisions import MOST, REACH, open_ended
 from verify.noise import OutputNoise
 from verify.tolerance import CEILING
 
@@ -126,6 +126,10 @@ def _without_jumps(
         seen = np.zeros(b.shape, bool)
         for outcome in (noise.source, *noise.far_results):
             seen |= np.abs(value - outcome.astype(np.float64)) <= NEAR * noise.farthest
+        draws = np.stack([noise.source, *noise.far_results]).astype(np.float64)
+        if not seen[jumps].all() and draws.size <= MOST:
+            unknown = open_ended(draws, NEAR * noise.farthest)
+            seen |= unknown & (value >= draws.min()) & (value <= draws.max())
         past = np.abs(value - noise.exact) > MAX * noise.deviation
     jumps &= seen
     rest = _judge(b, noise, ~jumps if usable is None else usable & ~jumps, 1.0)
@@ -139,6 +143,7 @@ def _judge(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None, part: f
         return Judgement(True, 0.0, 0.0, 0, 0, 0.0, 0.0)
     error = np.abs(np.where(usable, b.astype(np.float64), 0.0) - np.where(usable, exact, 0.0))
     deviation, ceiling = noise.deviation, _ceiling(noise)
+    error = _or_as_the_source(error, b, noise, ceiling)
     limit = np.minimum(part * MAX * deviation, ceiling)
     beyond = (error > limit) & usable
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -166,19 +171,29 @@ def _judge(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None, part: f
     )
 
 
+def _or_as_the_source(
+    error: np.ndarray, b: np.ndarray, noise: OutputNoise, ceiling: float
+) -> np.ndarray:
+    """Take b's distance from the source where the source itself is past the ceiling."""
+    past = noise.source_square > ceiling**2
+    if not past.any() or not noise.credible:
+        return error
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(b.astype(np.float64) - noise.source.astype(np.float64))
+    return np.where(past & (apart < error), apart, error)
+
+
 def _ceiling(noise: OutputNoise) -> float:
     """Return the most that an element may be off, whatever the noise.
 
     It is relative to the largest value, or to 1: noise that is large for an output far below 1
     comes from numbers of ordinary size that cancel; to `NOISE_ALONE` where the output is nothing
-    but noise, as a constant after its mean is taken off. A source that is off by more itself, for
-    reasons that rounding explains, is no reason to ask more of the target.
+    but noise, as a constant after its mean is taken off.
     """
     size = max(noise.peak, 1.0)
     if noise.peak <= float(noise.deviation.max(initial=0.0)):
         size = max(size, NOISE_ALONE)
-    ceiling = CEILING[noise.dtype] * size
-    return max(ceiling, 2 * noise.source_max) if noise.credible else ceiling
+    return CEILING[noise.dtype] * size
 
 
 NOISE_ALONE = 10.0

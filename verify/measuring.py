@@ -10,7 +10,7 @@ import numpy as np
 from converter.errors import EquiportError
 from verify import matching
 from verify.decisions import DecisionNoise
-from verify.executions import Arrays, Executions
+from verify.executions import Arrays, Executions, InOnnxRuntime
 from verify.noise import OutputNoise, Reference
 from verify.sides import Failure
 from verify.unordered import InOrder, aligned
@@ -39,7 +39,8 @@ class Measurer:
         self.given_up = False
         self.checked: set[tuple] = set()
         self.unchecked = ""
-        self.source_is_exact = False
+        self.traced_unseen = False
+        self.another_is_exact = False
 
     def noise(self, inputs: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]) -> Noises:
         """Return the noise of each output; nothing where it cannot be measured.
@@ -54,9 +55,9 @@ class Measurer:
             reference = self._reference(inputs, values)
             if reference is None:
                 return {}
-            if self.source_is_exact:
-                exact = self._source_in_float64(inputs, values)
-                return reference.noise(inputs, values, True, exact)
+            if self.another_is_exact:
+                exact = self._another_exact(inputs, values)
+                return self._marked(reference.noise(inputs, values, True, exact))
             noises = reference.noise(inputs, values)
             return self._check(reference, noises, inputs, values)
         except (*_RUNNING, Failure) as error:
@@ -88,33 +89,47 @@ class Measurer:
         self, reference: Reference, noises: Noises,
         inputs: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray],
     ) -> Noises:  # fmt: skip
-        """Hold the graph against the source's own float64 run, once for all sizes."""
-        if self.framework == "onnx":  # the graph is the source
-            for noise in noises.values():
-                noise.case.checked = True
-            return noises
-        if self.unchecked:
-            return self._noted(noises)
+        """Hold the graph against another float64 run, once for each set of sizes.
+
+        That is the source's own, which tells a wrong trace; where it has none, ONNX Runtime's of
+        the graph, which tells a graph that was rebuilt wrong.
+        """
         sizes = tuple(array.shape for array in inputs.values())
-        if sizes not in self.checked:
+        if sizes not in self.checked and not self.unchecked:
             try:
-                exact = self._source_in_float64(inputs, values)
-            except (EquiportError, Failure) as error:
-                self.unchecked = f"not held against the source in float64: {_first_line(error)}"
-                return self._noted(noises)
-            if wrong := _disagreement(noises, exact):
-                self.source_is_exact = True
-                self.job.findings.append(f"{wrong}; the source's own float64 run is the reference")
-                return reference.noise(inputs, values, True, exact)
+                exact = self._another_exact(inputs, values)
+            except (*_RUNNING, Failure) as error:
+                self.unchecked = f"not held against another run in float64: {_first_line(error)}"
+                exact = {}
+            if exact and (wrong := _disagreement(noises, exact)):
+                self.another_is_exact = True
+                self.job.findings.append(f"{wrong}; the other one is the reference")
+                return self._marked(reference.noise(inputs, values, True, exact))
             self.checked.add(sizes)
+        return self._marked(noises)
+
+    def _marked(self, noises: Noises) -> Noises:
+        """Say of each noise what is known of the graph behind it."""
         for noise in noises.values():
-            noise.case.checked = True
+            noise.case.checked = not self.unchecked and not self.traced_unseen
+            noise.case.note = self.unchecked
+            if self.traced_unseen and not self.unchecked:
+                noise.case.note = "held against ONNX Runtime in float64, not against the source"
         return noises
 
-    def _noted(self, noises: Noises) -> Noises:
-        for noise in noises.values():
-            noise.case.note = self.unchecked
-        return noises
+    def _another_exact(
+        self, inputs: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
+    ) -> Arrays:
+        if self.framework == "torch" and not self.traced_unseen:
+            try:
+                return self._source_in_float64(inputs, values)
+            except (*_RUNNING, Failure):  # an exported program, or one that wants float32
+                self.traced_unseen = True
+        self.traced_unseen = self.framework != "onnx"
+        graph = self.job.graph("a")
+        assert graph is not None
+        named = _Named(InOnnxRuntime(graph), graph, inputs, values, self.view)
+        return aligned(values, named.exact(inputs), self.job.options.unordered)
 
     def _source_in_float64(
         self, inputs: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
@@ -140,9 +155,9 @@ def _disagreement(noises: Noises, exact: Arrays) -> str:
         while distance > DISAGREES * noise.drawn_rms:
             if not noise.more():
                 return (
-                    f"the traced graph is not what the source computes: in float64, {name!r} "
-                    f"differs by {distance:.2g} in root mean square, and rounding in its own "
-                    f"precision by {noise.drawn_rms:.2g}"
+                    f"a's graph, rebuilt, is not what a computes: in float64, {name!r} differs by "
+                    f"{distance:.2g} in root mean square, and rounding in its own precision by "
+                    f"{noise.drawn_rms:.2g}"
                 )
     return ""
 
@@ -155,10 +170,11 @@ class _Named:
     """
 
     def __init__(
-        self, runs: Executions, graph: ir.Model, inputs: Mapping[str, Any],
+        self, runs: Executions | InOnnxRuntime, graph: ir.Model, inputs: Mapping[str, Any],
         values: Mapping[str, Any], view: matching.View,
     ) -> None:  # fmt: skip
-        self.runs, self.choices = runs, runs.choices
+        self.runs: Any = runs
+        self.choices = getattr(runs, "choices", {})
         taken = [v.name or "" for v in graph.graph.inputs if v.name not in graph.graph.initializers]
         self.inputs = _pairs(taken, list(inputs), "inputs")
         self.outputs = _pairs([v.name or "" for v in graph.graph.outputs], list(values), "outputs")

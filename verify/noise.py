@@ -10,9 +10,9 @@ the mean square over the draws, drawn towards the mean square of the elements th
 on an axis: of the quietest axis, lest class scores next to box sizes are taken to be as noisy as
 those. Under all lies one unit in the last place.
 
-|S - R| counts as noise only where rounding explains it. If the source's float64 run says R, it
-does; if that is not known, up to `CREDIBLE` times what the graph's own draws say. Beyond that
-the graph does not say what the source says, and must not loosen anything.
+|S - R| counts as noise only where rounding explains it: up to `CREDIBLE` times what the graph's own
+draws say, and up to `CREDIBLE_CHECKED` times where the source's float64 run says what the graph's
+does. Beyond that the graph, or the source's kernel, is wrong, and must not loosen anything.
 
 Where a result hangs on a decision (`verify.decisions`), it may jump: such elements are known by a
 few draws that move farther, which change them out of proportion.
@@ -36,6 +36,10 @@ __all__ = ["CREDIBLE", "CaseNoise", "OutputNoise", "Reference", "in_float64"]
 CREDIBLE = 8.0
 """How much noisier than the graph in the same precision a source may be: kernels differ."""
 
+CREDIBLE_CHECKED = 100.0
+"""The same where float64 has shown that the graph is the source: whatever a kernel's long sums cost
+(53 times were measured), but not a kernel that is wrong."""
+
 DRAWS = (8, 16)
 """Draws under random rounding that are added each time that a verdict needs more."""
 
@@ -55,6 +59,7 @@ class OutputNoise:
 
     Attributes:
         exact: the float64 result, the source's shape.
+        center: the graph's float64 result, which its draws scatter around.
         dtype: dtype of the source's output.
         case: the draws that it shares with the other outputs.
         source_max, source_rms: the source's own error, in units of the output.
@@ -67,6 +72,7 @@ class OutputNoise:
     """
 
     exact: np.ndarray
+    center: np.ndarray
     dtype: str
     case: CaseNoise
     source_max: float
@@ -82,13 +88,13 @@ class OutputNoise:
     def add(self, result: np.ndarray) -> None:
         """Take in one more draw."""
         if result.shape == self.exact.shape:
-            self.squares += _square(result, self.exact)
+            self.squares += _square(result, self.center)
             self.count += 1
 
     def add_far(self, result: np.ndarray) -> None:
         """Take in a draw that moves `REACH` times as far."""
         if result.shape == self.exact.shape:
-            error = np.sqrt(_square(result, self.exact))
+            error = np.sqrt(_square(result, self.center))
             self.farthest = np.maximum(self.farthest, error)
             self.far_results.append(result)
 
@@ -129,7 +135,7 @@ class OutputNoise:
     @property
     def credible(self) -> bool:
         """Whether rounding explains the source's error."""
-        return self.case.checked or self.ratio <= CREDIBLE
+        return self.ratio <= (CREDIBLE_CHECKED if self.case.checked else CREDIBLE)
 
     @property
     def deviation(self) -> np.ndarray:
@@ -229,35 +235,40 @@ class Reference:
             checked: the source's own float64 run says what the graph's does.
             exact: the exact result, where it is not the graph that tells it.
         """
-        graph_exact = self.runs.exact(inputs) if exact is None or self.choices else {}
+        graph_exact = self.runs.exact(inputs)
         exact = graph_exact if exact is None else exact
         own = self.runs.own(inputs)
         case = CaseNoise(self.runs, inputs, checked)
         for name, result in source.items():
             if name in exact and dtype_name(result) in ULP:
-                if result.shape == exact[name].shape == own[name].shape:
-                    case.outputs[name] = _first(result, own[name], exact[name], case)
+                ours = (exact[name], graph_exact[name], own[name])
+                if all(array.shape == result.shape for array in ours):
+                    case.outputs[name] = _first(result, *ours, case)
             elif name in exact and is_decided(result):
                 seen = [exact[name], own[name]]
                 case.decided[name] = DecisionNoise(case, seen, self.choices.get(name))
         for choice in self.choices.values():
             read = own[choice.read]
             if dtype_name(read) in ULP:
-                case.numbers[choice.read] = _first(read, read, graph_exact[choice.read], case)
+                center = graph_exact[choice.read]
+                case.numbers[choice.read] = _first(read, center, center, read, case)
         return {**case.outputs, **case.decided}
 
 
-def _first(source: np.ndarray, own: np.ndarray, exact: np.ndarray, case: CaseNoise) -> OutputNoise:
-    exact = exact.astype(np.float64)
+def _first(
+    source: np.ndarray, exact: np.ndarray, center: np.ndarray, own: np.ndarray, case: CaseNoise
+) -> OutputNoise:
+    exact, center = exact.astype(np.float64), center.astype(np.float64)
     squares = _square(source, exact)
     largest, mean = float(squares.max(initial=0.0)), float(squares.mean()) if squares.size else 0.0
     return OutputNoise(
         exact=exact,
+        center=center,
         dtype=dtype_name(source),
         case=case,
         source_max=largest**0.5,
         source_rms=mean**0.5,
-        squares=_square(own, exact),
+        squares=_square(own, center),
         count=1,
         source_square=squares,
         source=source,
