@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,17 @@ def test_what_does_not_train_is_not_called_alike(generator: np.random.Generator)
     assert report.training is not None
     assert not report.training.passed
     assert "a script is run and not trained" in "\n".join(report.failures)
+
+
+def test_files_train_in_their_workers(source: Path) -> None:
+    report = verify(source, source, grad=True, steps=1, seeds=1, tolerance="fixed")
+    assert report.passed, str(report)
+    training = report.training
+    assert training is not None
+    assert {(item.name, item.dtype) for item in training.gradients} == {
+        (name, dtype) for name in ("weight", "bias", "x") for dtype in ("float32", "float64")
+    }
+    assert [len(curve.b) for curve in training.curves] == [2] * 4
 
 
 def test_arguments_are_checked(network: Network, generator: np.random.Generator) -> None:

@@ -226,6 +226,7 @@ class _Comparison:
         if not _agree(*again):
             return rows, lines
         graph = "a's graph" if path else "their graphs"
+        self.notes = [note for note in self.notes if not note.startswith("float64: ")]
         worst = max((row.max_rel for row in rows if not row.passed), default=0.0)
         self.notes.append(
             f"float64: both are rebuilt from {graph}, because constants that "
