@@ -115,7 +115,7 @@ def prepare(name: str, framework: str, folder: str, runtimes: list[str]) -> list
     place = Path(folder) / f"{name}.{framework}"
     built = ("--model", side.build)
     spelled = tuple(word for text in side.inputs for word in ("--input", text))
-    cells = []
+    cells: list[Cell] = []
 
     def add(file: Path, options: tuple[str, ...], *able: str) -> None:
         wanted = [runtime for runtime in able if runtime in runtimes]

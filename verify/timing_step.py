@@ -76,8 +76,9 @@ def swept(job: Job, case: Case, signature: Signature, feeds: list[Feed]) -> tupl
             job.findings.append(f"{names[0]}={size} is not in the sweep: {label}: {failure.reason}")
             continue
         latency = measure(job.a, job.b, effort=QUICK)
-        kept = [replace(timing, samples=()) for timing in (latency.a, latency.b)]
-        rows.append(SizeTiming(names[0], size, *kept, latency.ratio, latency.interval))
+        assert latency.interval is not None
+        a, b = replace(latency.a, samples=()), replace(latency.b, samples=())
+        rows.append(SizeTiming(names[0], size, a, b, latency.ratio, latency.interval))
     return tuple(rows)
 
 

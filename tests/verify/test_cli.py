@@ -96,7 +96,7 @@ BAD = {
     "bad tolerance": (["SOURCE", "SOURCE", "--rtol", "-1"], "rtol is -1"),
     "two to stdout": (["SOURCE", "SOURCE", "--json", "-", "--junit", "-"], "standard output"),
     "report in a file": (["SOURCE", "SOURCE", "--json", "text.txt/r.json"], "not writable"),
-    "one argument": (["SOURCE"], "Missing argument"),
+    "one argument": (["SOURCE"], "two models are needed"),
     "unknown option": (["SOURCE", "SOURCE", "--loose"], "No such option"),
 }
 

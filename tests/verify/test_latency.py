@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.verify.models import classifier
+from verify import verify
 from verify.intervals import FEWEST, ratio
 from verify.latency import MOST_SAMPLES, QUICK, Effort, measure, summary, warm_up
 from verify.report.result import Latency, Timing
@@ -144,3 +146,19 @@ def test_the_verdict_is_the_intervals() -> None:
     assert not replace(latency, interval=(1.11, 1.6)).passed
     assert not replace(latency, interval=None).passed
     assert replace(latency, max_slowdown=None, interval=(2.0, 3.0)).passed
+
+
+def test_the_sweep_takes_the_sizes_that_are_declared(generator) -> None:
+    inputs = "x:float32[batch<=5,4]"
+    report = verify(classifier(), classifier(), inputs=inputs, seeds=1, batch_sweep=True)
+    assert report.passed, report.failures
+    assert report.latency is not None
+    assert [(row.name, row.size) for row in report.latency.sweep] == [
+        ("batch", 1), ("batch", 2), ("batch", 4)
+    ]  # fmt: skip
+    assert all(row.interval[0] <= row.ratio <= row.interval[1] for row in report.latency.sweep)
+    own = generator.standard_normal((3, 4)).astype(np.float32)
+    alone = verify(classifier(), classifier(), inputs=(own,), batch_sweep=True)
+    assert alone.latency is not None
+    assert alone.latency.sweep == ()
+    assert any("no batch sweep: the inputs are the user's own" in note for note in alone.findings)
