@@ -49,7 +49,7 @@ def verify(
         ),
     ] = None,
     tolerance: Annotated[
-        str, typer.Option(metavar="auto", help="By dtype and the source's noise.")
+        str, typer.Option(metavar="auto|fixed", help="By the measured noise, or by dtype.")
     ] = "auto",
     rtol: Annotated[
         float | None, typer.Option(help="Instead: |a-b| <= atol + rtol*|a| per element.")

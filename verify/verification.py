@@ -89,7 +89,8 @@ def verify(
             in order, for each case, or what it would yield.
         signature: what random inputs are made for; also names the outputs of a model whose
             outputs have only an order.
-        tolerance: ``"auto"``: by dtype, and by the source's own noise where ``graph`` tells it.
+        tolerance: ``"auto"``: by the noise, measured against float64 (`verify.noise`), where a can
+            be traced, else as ``"fixed"``: by a table per dtype (`verify.tolerance`).
         rtol, atol: if given, ``|a - b| <= atol + rtol * |a|`` for each element instead.
         seeds: number of random inputs, at least; every dynamic dimension is swept besides, and
             values are tried at several scales (`verify.scales`).

@@ -154,3 +154,76 @@ def test_a_noisy_model_passes_with_its_graph_and_a_fault_does_not(generator) -> 
     assert report.outputs["y"].noise > 2e-6
     assert "the source itself differs" in report.outputs["y"].limit_reason
     assert not verify(source, Cancelling(5000.0, 0.05), inputs=inputs, graph=graph).passed
+
+
+def test_without_pytorch_numpy_tells_the_noise(generator, monkeypatch) -> None:
+    """Live graphs in ONNX Runtime; PyTorch is taken to be missing."""
+    pytest.importorskip("onnxruntime")
+    from verify import runtimes
+    from verify.executions import InNumPy
+
+    there = runtimes.installed
+    monkeypatch.setattr(runtimes, "installed", lambda name: name != "torch" and there(name))
+    proto, other = deep(generator), onnx.ModelProto()
+    graph = ir.serde.deserialize_model(proto)
+    assert isinstance(Reference(graph).runs, InNumPy)
+    other.CopyFrom(proto)
+    assert verify(proto, other, graph=graph, seeds=1, weights=False, locate=False).passed
+    weight = numpy_helper.to_array(proto.graph.initializer[-1]).copy()
+    weight[0, 0] += 1e-4
+    changed = numpy_helper.from_array(weight, f"w{LAYERS - 1}")
+    other.graph.initializer[LAYERS - 1].CopyFrom(changed)
+    report = verify(proto, other, graph=graph, seeds=1, weights=False, locate=False)
+    assert not report.passed
+    assert "noise allows" in report.failures[0]
+
+
+def test_a_handler_that_is_wrong_in_reference_and_target_alike_is_seen(generator) -> None:
+    """The reference is rebuilt with the same handlers as a target of PyTorch."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxruntime")
+    from unittest.mock import patch
+
+    from converter.rebuild.pytorch import build
+
+    proto = deep(generator)
+    graph = ir.serde.deserialize_model(proto)
+    right = torch.sin
+    options = {"graph": graph, "seeds": 1, "weights": False, "locate": False}
+    assert verify(proto, build(graph), **options).passed
+    with patch("torch.sin", lambda x: right(x) * 1.00001):
+        report = verify(proto, build(graph), **options)
+    assert not report.passed
+    assert any("is not what a computes" in finding for finding in report.findings)
+
+
+def test_a_graph_that_lies_is_a_finding_and_loosens_nothing(generator) -> None:
+    torch = pytest.importorskip("torch")
+
+    class Bent(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = torch.nn.Linear(16, 16), torch.nn.Linear(16, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.second(torch.nn.functional.gelu(self.first(x)))
+
+    torch.manual_seed(int(generator.integers(1 << 30)))
+    source, inputs = Bent(), "x:float32[batch,16]"
+    from converter.formats import from_live
+    from converter.pipeline import Options, trace
+    from converter.signature import parse_inputs
+
+    graph = trace(from_live(source), parse_inputs([inputs]), {}, Options(to="onnx"))
+    options = {"inputs": inputs, "seeds": 1, "weights": False, "locate": False}
+    report = verify(source, graph, graph=graph, **options)
+    assert report.passed, report.failures
+    assert not any("is not what a computes" in finding for finding in report.findings)
+    lie = graph.clone()
+    for node in lie.graph:
+        if node.op_type == "Gelu":
+            node.attributes["approximate"] = ir.AttrString("approximate", "tanh")
+    report = verify(source, lie, graph=lie, **options)
+    assert not report.passed
+    assert any("is not what a computes" in finding for finding in report.findings)
+    assert verify(source, graph, graph=lie, **options).passed
