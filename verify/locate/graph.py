@@ -8,6 +8,7 @@ So two graphs are compared without running what they have in common, whatever it
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections import ChainMap
 from collections.abc import Hashable, MutableMapping
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ from converter.rebuild.prepare import pin_versions, plain_domain, version_of
 from converter.rebuild.pytorch.dtypes import from_numpy
 from verify.float64 import in_float64
 from verify.locate.kernels import NodeFailed, read_values, run_node
+
+MOST_BYTES = 2 << 30
+"""Bytes of a graph's values that are held in memory."""
 
 ROUNDED = {
     ir.DataType.FLOAT: torch.float32,
@@ -91,6 +95,8 @@ class Table:
             so that an identity is not used again).
         digests: numbers of constants and inputs, by what they hold.
         next: the next free number.
+        held: bytes of values in memory; past `MOST_BYTES` they go to files that are mapped.
+        folder: where those lie.
     """
 
     values: MutableMapping[int, Any] = field(default_factory=dict)
@@ -98,19 +104,34 @@ class Table:
     constants: MutableMapping[int, tuple[int, Any]] = field(default_factory=dict)
     digests: MutableMapping[Hashable, int] = field(default_factory=dict)
     next: int = 0
+    held: int = 0
+    folder: tempfile.TemporaryDirectory[str] | None = None
 
     def child(self) -> Table:
         """Return a table that knows all of this one, and whose additions are its own."""
         return Table(
             ChainMap({}, self.values), ChainMap({}, self.results), ChainMap({}, self.constants),
-            ChainMap({}, self.digests), self.next,
+            ChainMap({}, self.digests), self.next, self.held,
         )  # fmt: skip
 
     def add(self, value: Any) -> int:
         """Give a value a new number."""
         self.next += 1
+        if isinstance(value, torch.Tensor):
+            if self.held + value.nbytes > MOST_BYTES and value.numel():
+                value = self._in_file(value)
+            else:
+                self.held += value.nbytes
         self.values[self.next - 1] = value
         return self.next - 1
+
+    def _in_file(self, value: torch.Tensor) -> torch.Tensor:
+        """Return a tensor whose elements lie in a file; the system keeps in memory what it can."""
+        if self.folder is None:
+            self.folder = tempfile.TemporaryDirectory(prefix="equiport-values-")
+        path = f"{self.folder.name}/{self.next}"
+        mapped = torch.from_file(path, shared=True, size=value.numel(), dtype=value.dtype)
+        return mapped.reshape(value.shape).copy_(value)
 
     def named(self, key: Hashable, value: Any) -> int:
         """Return the number for a key, given to ``value`` if there is none yet."""

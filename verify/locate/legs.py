@@ -49,7 +49,9 @@ def judge(evidence: Evidence) -> Location:
     if not said.agree:
         return _own_fault(evidence, words)
     if evidence.findings is None:
-        reason = "a's graph says what a says; b could not be traced, so its part is not seen"
+        reason = "a's graph says what a says; " + (
+            evidence.note or "b could not be traced, so its part is not seen"
+        )
         return Location(Leg.UNKNOWN, reason, (), words)
     depth = evidence.report.depth
     assert depth is not None

@@ -40,6 +40,7 @@ class Evidence:
         permuted: outputs that b returns in another layout, as is declared.
         given: inputs by the names of each side's graph, and of each side.
         findings: of the two graphs against each other.
+        note: why there are none.
     """
 
     job: Job
@@ -53,6 +54,7 @@ class Evidence:
     given: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     own: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     findings: Findings | None = None
+    note: str = ""
 
 
 def locate(
@@ -65,6 +67,8 @@ def locate(
     if find_spec("torch") is None:
         job.findings.append("where an error begins is found with PyTorch, which is not installed")
         return
+    from verify.locate.legs import judge
+
     for case, run in (wrong or _smallest(job, report, cases, Stage.OK))[: 1 if wrong else None]:
         job.options.progress(f"comparing node by node: {run.title}")
         try:
@@ -72,15 +76,15 @@ def locate(
             if evidence is None:
                 return
             report.depth = _compare(evidence)
-            if job.options.deep and report.depth.passed and run.stage is Stage.OK:
-                _look_behind(evidence, report)
-            elif run.stage is Stage.MISMATCH or not report.depth.passed:
-                from verify.locate.legs import judge
-
+            if run.stage is Stage.MISMATCH or not report.depth.passed:
                 report.location = judge(evidence)
+            elif job.options.deep:
+                report.location = _look_behind(evidence)
+            if report.location is not None:
+                report.depth = _marked(report.depth, report.location)
                 if job.options.repro is not None:
                     report.location = _with_repro(evidence, report.location)
-        except (Failure, EquiportError, RuntimeError, MemoryError) as error:
+        except (Failure, EquiportError, RuntimeError, ValueError, TypeError, MemoryError) as error:
             lines = str(error).splitlines() or [type(error).__name__]
             job.findings.append(f"where an error begins could not be found: {lines[0]}")
             return
@@ -88,21 +92,23 @@ def locate(
             return
 
 
-def _look_behind(evidence: Evidence, report: Report) -> None:
+def _look_behind(evidence: Evidence) -> Location | None:
     """Hold a's graph to a itself in float64, where no output differs beyond its noise."""
     from verify.locate.legs import hidden
 
     location = hidden(evidence)
-    if location is None:
-        return
-    report.location = location
-    wrong = {node.index: node for node in location.origins}
-    assert report.depth is not None
-    nodes = tuple(wrong.get(node.index, node) for node in report.depth.nodes)
-    nodes = nodes or location.origins  # b could not be traced
-    report.depth = replace(report.depth, nodes=nodes)
-    if not wrong:
+    if location is not None and not location.origins:
         evidence.job.findings.append(f"{location.reason}; at which node is not known")
+    return location
+
+
+def _marked(depth: Depth, location: Location) -> Depth:
+    """Return the depth with the origins that were found by other means than b's graph."""
+    if depth.origins or location.leg is Leg.RUNTIME_B:  # whose nodes are b's
+        return depth
+    wrong = {node.index: node for node in location.origins}
+    nodes = tuple(wrong.get(node.index, node) for node in depth.nodes)
+    return replace(depth, nodes=nodes or location.origins)
 
 
 def _with_repro(evidence: Evidence, location: Location) -> Location:
@@ -203,4 +209,26 @@ def _compare(evidence: Evidence) -> Depth:
         evidence.recordings["a"], graph_b, evidence.given["a"], evidence.given["b"],
         evidence.names, evidence.permuted,
     )  # fmt: skip
-    return depth_of(evidence.findings, evidence.title)
+    depth = depth_of(evidence.findings, evidence.title)
+    if depth.origins and (doubt := _doubtful(evidence, graph_b)):
+        evidence.findings, evidence.note = None, doubt
+        return Depth(inputs=evidence.title, note=doubt)
+    return depth
+
+
+def _doubtful(evidence: Evidence, graph_b: ir.Model) -> str:
+    """Say why b's traced graph must not be taken for b; ``""``: it gives what b returned."""
+    from verify.locate.legs import GRAPHS
+    from verify.locate.recording import record
+    from verify.locate.witnesses import LOOSE, errors_of
+
+    if evidence.report.b.kind in GRAPHS:
+        return ""
+    b = record(graph_b, evidence.given["b"])
+    if b.failed:
+        node, why = next(iter(b.failed.items()))
+        return f"b's nodes are not judged: its trace does not run ({node.op_type}: {why})"
+    worst = max(errors_of(b, evidence.results["b"]).values(), default=0.0)
+    if worst > LOOSE:
+        return f"b's nodes are not judged: its trace is {worst:.2g} from what b returned"
+    return ""

@@ -20,6 +20,7 @@ import onnx_ir as ir
 import torch
 
 from converter.rebuild.graph_values import constant_tensor
+from verify.locate.attributes import moved_attributes
 from verify.locate.closeness import (
     FLOOR,
     SAFETY,
@@ -298,10 +299,11 @@ def _twins(
         else:
             values.append(_moved(state, item.number, JITTER, False))
         changed = True
-    if not changed:
-        return [None] * count
     try:
-        return list(compute(node, state.wide, values, state.rounded))
+        with moved_attributes(node, state.recording.wide.nodes) as moved:
+            if not changed and not moved:
+                return [None] * count
+            return list(compute(node, state.wide, values, state.rounded))
     except NodeFailed:  # moved values may be out of a domain; then no noise is known
         return [None] * count
 

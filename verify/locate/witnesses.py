@@ -35,6 +35,9 @@ SAFETY = 16.0
 LEAST = {"float16": 2e-3, "bfloat16": 2e-2}
 """Relative error that counts as agreement in any case, by dtype; 1e-6 for the others."""
 
+LOOSE = 1e-3
+"""Relative error above which a traced graph is not the model, whatever the model's precision."""
+
 ALONE = 1e-2
 """Relative error up to which a single witness counts as agreeing."""
 

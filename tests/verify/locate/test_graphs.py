@@ -133,3 +133,17 @@ def test_what_fills_a_mask_may_be_another_number(seed):
     given = {"x": draw.standard_normal((4, 4)).astype(np.float32), "m": np.tri(4, dtype=bool)}
     assert locate_graphs(attention(-1e9), attention(-3e38), given).passed
     assert not locate_graphs(attention(-1e9), attention(-1.0), given).passed
+
+
+def test_values_that_memory_does_not_hold_lie_in_files(seed, monkeypatch):
+    from verify.locate import graph
+
+    monkeypatch.setattr(graph, "MOST_BYTES", 1000)
+    recording = record(network(seed), inputs(seed))
+    assert recording.table.folder is not None
+    assert recording.table.held <= 1000
+    assert locate_graphs(recording, disguised(network(seed)), inputs(seed)).passed
+    planted = FAULTS["one weight element"]
+    mutant = with_fault(network(seed), planted.node, planted.fault)
+    origins = locate_graphs(recording, mutant, inputs(seed)).origins
+    assert [node.node for node in origins] == [planted.node]

@@ -199,3 +199,17 @@ def test_a_runtime_that_computes_something_else_is_the_runtime(monkeypatch):
     assert not report.passed
     assert report.location.leg is Leg.RUNTIME_B, report
     assert [node.node for node in report.location.origins] == ["softmax"]
+
+
+def test_a_trace_of_the_target_that_is_not_the_target_accuses_nobody(net, monkeypatch):
+    from verify.engine import Engine
+
+    def wrong(self, signature):
+        lie = traced(net)
+        next(n for n in lie.graph if n.op_type == "Tanh").op_type = "Softsign"
+        return lie
+
+    monkeypatch.setattr(Engine, "graph", wrong)
+    report = verify(net, net, inputs=(X,), graph=traced(net), deep=True)
+    assert report.passed, report
+    assert "its trace is" in report.depth.note
