@@ -51,8 +51,9 @@ CONTRACTIONS = frozenset(
 )
 """Operators that add many products or terms: their operands move, too."""
 
-ALWAYS_INEXACT = frozenset(["mean", "var", "std", "var_mean"])
-"""Divisions: one kernel multiplies by a rounded reciprocal where another divides exactly."""
+ALWAYS_INEXACT = frozenset(["mean", "var", "std", "var_mean", "_softmax", "sigmoid", "tanh", "erf"])
+"""Divisions: one kernel multiplies by a rounded reciprocal where another divides exactly. And what
+saturates: results that come out as 1 are equal only in this precision, and in this kernel."""
 
 _BITS = {
     torch.float64: torch.int64,
@@ -102,7 +103,7 @@ class RandomRounding(TorchDispatchMode):
         if schema.is_mutable:
             return result
         if name == "sigmoid" and result.dtype == torch.float32:
-            return self._absolute(self._step(result))
+            return self._absolute(self._moved(result))
         move: Callable[[Any], Any] = self._moved if name in ALWAYS_INEXACT else self._step
         return tree_map(move, result)
 
