@@ -178,9 +178,9 @@ def _movements(findings: Findings, second: Walk, origins: dict[ir.Node, float]) 
             seen.add(node)
             queue.append(node)
             other = second.counterparts[recording.numbers[value]].producer()
-            if other is not None and other.op_type == node.op_type and _reads_same(
-                recording, second, node, other
-            ):  # fmt: skip
+            if other is None or other.op_type != node.op_type:
+                continue
+            if _reads_same(recording, second, node, other) or _turned(recording, second, value):
                 found.append(node)
     return found
 
@@ -192,6 +192,20 @@ def _reads_same(recording: Recording, state: Walk, node: ir.Node, other: ir.Node
     items = [state.items.get(v) for v in read_values(other)
              if v is not None and constant_tensor(v) is None]  # fmt: skip
     return sorted(map(str, mine)) == sorted(str(i.number if i else None) for i in items)
+
+
+def _turned(recording: Recording, state: Walk, value: ir.Value) -> bool:
+    """Tell whether a value has its own shape in b and its elements in another order.
+
+    All that the node reads is in the same layout: somebody has turned it on the way.
+    """
+    match, node = state.matches[recording.numbers[value]], value.producer()
+    shape = getattr(recording.table.values[recording.numbers[value]], "shape", None)
+    if node is None or shape is None or match.layout[2] != tuple(shape):
+        return False
+    read = [v for v in read_values(node) if v is not None and constant_tensor(v) is None]
+    found = [state.matches.get(recording.numbers.get(v, -1)) for v in read]
+    return all(item is not None and item.layout == SAME for item in found)
 
 
 @dataclass
@@ -256,14 +270,14 @@ class _Pairs:
         self, state: Walk, candidate: ir.Node, node: ir.Node, items: Sequence[Item | None],
         made: list[Item],
     ) -> tuple[bool, int, float] | None:  # fmt: skip
-        """Let only the same operator on the same values, but for a constant, be a counterpart."""
-        if candidate.op_type != node.op_type:
-            return None
+        """Take a node that reads the same, or the same operator that reads the same but for one."""
         mine = [self.recording.numbers.get(v) for v in read_values(candidate) if v is not None]
         shared = sum(item is not None and item.number in mine for item in items)
-        if not shared or shared < len(mine) - 1:
+        same = candidate.op_type == node.op_type
+        if not shared or shared < len(mine) - same:
             return None
-        return True, shared, self._error(state, candidate, made)
+        error = self._error(state, candidate, made)
+        return None if not same and error == UNMATCHED else (same, shared, error)
 
     def _error(self, state: Walk, candidate: ir.Node, made: list[Item]) -> float:
         number = self.recording.numbers.get(candidate.outputs[0])
