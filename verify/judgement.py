@@ -29,7 +29,8 @@ MAX = 10.0
 """Right targets were up to 10.7 off with two draws, 5.2 with all."""
 
 RMS = 2.5
-"""Right targets were up to 1.4 with two draws, 1.2 with all."""
+"""Of outputs with many elements; right targets were up to 1.4 with two draws, 1.2 with all. For
+``n`` of them the limit is ``RMS + (MAX - RMS) / n``: one element alone may be as far off as any."""
 
 SLICE = 3.0
 """Of slices with many elements; right targets were up to 1.6. For ``n`` of them the limit is
@@ -152,7 +153,8 @@ def _judge(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None, part: f
     count = int(np.count_nonzero(usable))
     squares, variances = np.square(error), np.where(usable, np.square(deviation), 0.0)
     rms = float(np.sqrt(squares.sum() / count))
-    rms_limit = min(part * RMS * float(np.sqrt(variances.sum() / count)), ceiling)
+    most = part * (RMS + (MAX - RMS) / count)
+    rms_limit = min(most * float(np.sqrt(variances.sum() / count)), ceiling)
     place = _worst_slice(squares, variances, part)
     at = float(error.reshape(-1)[worst]), float(limit.reshape(-1)[worst])
     reason = ""
