@@ -49,8 +49,8 @@ def _widen_attributes(node: ir.Node) -> None:
         elif attribute.type == ir.AttributeType.FLOAT:
             node.attributes[name] = ir.AttrFloat32(name, _in_float32(attribute.as_float()))
         elif attribute.type == ir.AttributeType.FLOATS:
-            numbers = [_in_float32(number) for number in attribute.as_floats()]
-            node.attributes[name] = ir.AttrFloat32s(name, numbers)
+            rounded = [_in_float32(number) for number in attribute.as_floats()]
+            node.attributes[name] = ir.AttrFloat32s(name, rounded)
     if node.op_type == "ConstantOfShape" and "value" not in node.attributes:
         zero = ir.tensor(np.zeros(1, np.float64))
         node.attributes["value"] = ir.AttrTensor("value", zero)

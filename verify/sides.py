@@ -274,9 +274,7 @@ class WorkerSide:
         self.begin_run(inputs, folder, "in_float64")
         return self.end_run()[0]
 
-    def begin_run(
-        self, inputs: dict[str, np.ndarray], folder: Path, command: str = "run"
-    ) -> None:
+    def begin_run(self, inputs: dict[str, np.ndarray], folder: Path, command: str = "run") -> None:
         """Hand the inputs over, as files, and start; outputs go to ``folder``."""
         from verify.arrays import write
 

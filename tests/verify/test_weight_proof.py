@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -263,6 +264,24 @@ def test_a_folded_normalisation_is_done_again(arrays: Arrays) -> None:
     assert unknown == {"conv.bias", "norm.bias", "norm.running_mean"}
 
 
+def test_a_record_of_the_way_back_is_not_taken_for_one_of_the_whole_way(
+    generator: np.random.Generator,
+) -> None:
+    arrays = {f"{n}.weight": generator.standard_normal((3, 4)) for n in ("conv", "first", "head")}
+    turned = {name: array.T for name, array in arrays.items()}
+    back = holding(turned, {})  # as the way back found them, which was not how they were at first
+    source = holding(arrays)
+    assert not prove(source, back).report.passed
+    source.framework = back.framework = "torch"
+    back.made_from = "tensorflow"
+    assert prove(source, back).report.passed
+    spoilt = dict(turned, **{"head.weight": np.nextafter(turned["head.weight"], 9)})
+    back = replace(holding(spoilt, {}), framework="torch", made_from="tensorflow")
+    found = {item.name: item.match for item in prove(source, back).report.weights}
+    assert found["head.weight"] not in (Match.SAME, Match.PERMUTED)
+    assert found["conv.weight"] is Match.PERMUTED
+
+
 def test_weights_cross_in_one_file(tmp_path: Path, generator: np.random.Generator) -> None:
     import ml_dtypes
 
@@ -272,7 +291,9 @@ def test_weights_cross_in_one_file(tmp_path: Path, generator: np.random.Generato
         "none": weight_of("none", np.zeros((0, 4), np.float32)),
         "one": Weight("one", np.array(7, np.int64), "int64", "buffer"),
     }
-    back = read(write(Holding(weights, {"view": (1, 0)}, "a note"), tmp_path / "w"))
+    told = Holding(weights, {"view": (1, 0)}, "a note", "torch", "onnx")
+    back = read(write(told, tmp_path / "w"))
+    assert (back.framework, back.made_from) == ("torch", "onnx")
     assert back.permutations == {"view": (1, 0)}
     assert back.note == "a note"
     for name, weight in weights.items():

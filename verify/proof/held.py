@@ -71,11 +71,15 @@ class Holding:
         permutations: ``stored = source.transpose(permutation)`` by name, from the record; ``None``:
             there is no record.
         note: what is not among the weights and why; ``""`` if nothing.
+        framework: the side's own; ``""`` if not known.
+        made_from: framework of what the record says the side was converted from, ``""``: no record.
     """
 
     weights: dict[str, Weight] = field(default_factory=dict)
     permutations: Mapping[str, tuple[int, ...]] | None = None
     note: str = ""
+    framework: str = ""
+    made_from: str = ""
 
     @property
     def recorded(self) -> bool:
@@ -102,9 +106,11 @@ def held(source: Source) -> Holding:
     place = "tflite" if source.kind == "tflite" else source.framework
     reader: Any = import_module(f"verify.proof.held_{place}")
     holding: Holding = reader.held(source)
+    holding.framework = source.framework
     record = source.record
     if record is None or source.kind == "tflite":
         return holding
+    holding.made_from = record.source_framework
     holding.permutations = {
         name: weight.permutation
         for name, weight in record.weights.items()
@@ -145,6 +151,8 @@ def write(holding: Holding, path: Path) -> dict[str, Any]:
         "weights": entries,
         "permutations": None if stored is None else {n: list(p) for n, p in stored.items()},
         "note": holding.note,
+        "framework": holding.framework,
+        "made_from": holding.made_from,
     }
 
 
@@ -163,4 +171,4 @@ def read(told: Mapping[str, Any]) -> Holding:
         )
     stored = told["permutations"]
     permutations = None if stored is None else {name: tuple(p) for name, p in stored.items()}
-    return Holding(weights, permutations, told["note"])
+    return Holding(weights, permutations, told["note"], told["framework"], told["made_from"])

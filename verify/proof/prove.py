@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from verify.proof.held import Holding
@@ -45,7 +45,7 @@ def prove(a: Holding, b: Holding, graph: Callable[[], ir.Model | None] | None = 
     note = "; ".join(filter(None, (a.note, b.note)))
     if not sources:
         return Proof(WeightProof(note=note or "the source holds no weights"))
-    a = Holding(sources, a.permutations, a.note)
+    a = replace(a, weights=sources)
     names = {name for weight in b.weights.values() for name in (weight.name, *weight.aliases)}
     named = sum(bool({name, *weight.aliases} & names) for name, weight in sources.items())
     recorded = b.recorded and named >= SHARE * len(sources)
@@ -54,7 +54,10 @@ def prove(a: Holding, b: Holding, graph: Callable[[], ir.Model | None] | None = 
 
         a = reading(a, b)
         matches, found = check(a, b)
-    else:
+        # Of a model that went there and back, the record tells the way back alone.
+        direct = not (a.framework and b.made_from) or a.framework == b.made_from
+        recorded = direct or not any(item.match.failed for item in matches)
+    if not recorded:
         from verify.proof.content import search
 
         matches, found, told = search(a, b, graph)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from verify.arrays import numpy_dtype
@@ -44,7 +46,7 @@ def reading(a: Holding, b: Holding) -> Holding:
     Where a is itself the result of a conversion, b may have been made of the same source as a, or
     of a as it is stored: whichever has more weights that are the same bit by bit.
     """
-    stored = Holding(a.weights, {} if a.recorded else None, a.note)
+    stored = replace(a, permutations={} if a.recorded else None)
     return max((a, stored), key=lambda held: _same(held, b)) if a.permutations else a
 
 
