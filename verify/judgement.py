@@ -132,7 +132,8 @@ def _without_jumps(
             unknown = open_ended(draws, NEAR * noise.farthest)
             seen |= unknown & (value >= draws.min()) & (value <= draws.max())
         past = np.abs(value - noise.exact) > MAX * noise.deviation
-    jumps &= seen
+    # Noise past the ceiling that grows in proportion is no decision: it has its own limit.
+    jumps &= seen & ((noise.farthest > REACH * MAX * noise.deviation) | ~past)
     rest = _judge(b, noise, ~jumps if usable is None else usable & ~jumps, 1.0)
     return replace(rest, ties=int(np.count_nonzero(jumps & past)))
 
