@@ -234,12 +234,16 @@ class Job:
         return results, failures
 
     def _refusals(self, report: Report) -> None:
-        """Note each reason for which both sides refuse inputs, once."""
+        """Note each reason for which inputs were not compared, once.
+
+        What a alone refuses was not asked for, such as no rows: the run's row says so.
+        """
         refused: dict[str, dict[str, list[str]]] = {}
         for run in report.runs:
-            if run.stage is Stage.REFUSED:
+            noisy = run.reason.startswith(NOISY)
+            if run.stage is Stage.REFUSED and (noisy or run.side != "a"):
                 who = f"{run.side} refuses" if run.side else "both refuse"
-                who = "a decides nothing there" if run.reason.startswith(NOISY) else f"{who} it"
+                who = "a decides nothing there" if noisy else f"{who} it"
                 refused.setdefault(f"{who}: ", {}).setdefault(run.reason, []).append(run.title)
         for who, reasons in refused.items():
             for reason, titles in reasons.items():
