@@ -21,12 +21,16 @@ class Facts:
         dtypes: likewise.
         constants: content of what depends on no input of the graph.
         frozen: content of small integers that do depend on one, in that run.
+        bounds: smallest and largest valid value of integer inputs, where they are known.
+        spans: what `benchmarks.mutants.spans` has found out already.
     """
 
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     dtypes: dict[str, str] = field(default_factory=dict)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     frozen: dict[str, np.ndarray] = field(default_factory=dict)
+    bounds: dict[str, tuple[int, int]] = field(default_factory=dict)
+    spans: dict[str, tuple[int, int] | None] = field(default_factory=dict)
 
     def rank(self, value: ir.Value | None) -> int:
         """Return how many axes a value has; -1: not known."""
@@ -47,6 +51,14 @@ class Facts:
     def constant(self, value: ir.Value | None) -> np.ndarray | None:
         """Return the content of a value that no input reaches."""
         return self.constants.get(value.name or "") if value is not None else None
+
+    def content_read(self, value: ir.Value) -> bool:
+        """Tell whether anything reads more of a value than its shape or dtype."""
+        read = [
+            reader.op_type not in ("Shape", "Size") and (reader.op_type, index) != ("CastLike", 1)
+            for reader, index in value.uses()
+        ]
+        return any(read) or value.is_graph_output()
 
     def weight(self, value: ir.Value | None) -> np.ndarray | None:
         """Return the content of a float initializer of the graph."""
@@ -106,6 +118,8 @@ def _fixed(graph: ir.Graph) -> set[str]:
             continue
         if node.op_type.startswith("Random") or node.op_type == "Bernoulli":
             continue
-        if all(value is None or value.name in fixed for value in node.inputs):
+        # Of its second input CastLike reads the dtype alone.
+        inputs = node.inputs[:1] if node.op_type == "CastLike" else node.inputs
+        if all(value is None or value.name in fixed for value in inputs):
             fixed.update(value.name for value in node.outputs if value.name)
     return fixed

@@ -19,6 +19,7 @@ from benchmarks.mutants.allclose import TOLERANCES, same_bits, tells
 from benchmarks.mutants.models import TYPICAL, Subject
 from benchmarks.mutants.plant import Mutant
 from benchmarks.mutants.recorded import KeptSide, RecordedExecutions, RecordedSide
+from benchmarks.mutants.unchanged import why_unchanged
 from converter.errors import EquiportError, UnreadableModelError
 from verify import locate
 from verify.arguments import Options
@@ -54,6 +55,7 @@ class Verdict:
         closest: largest ``rms / rms_limit`` of any output of any run.
         reason: the first failure of the report, or what limits a layer.
         seconds: that judging it took.
+        why: why it may change nothing; said only where nothing changed and nothing caught it.
     """
 
     model: str
@@ -73,6 +75,7 @@ class Verdict:
     closest: float = 0.0
     reason: str = ""
     seconds: float = 0.0
+    why: str = ""
 
     @property
     def caught(self) -> bool:
@@ -122,6 +125,9 @@ class Judge:
             moved = self._moved_in_float64(mutant.model, report)
             verdict.changed = moved > ROUNDING
             verdict.bits = moved > 0 or not same_bits(self.original, target.kept)
+            if not verdict.changed and not verdict.caught:
+                node = list(self.subject.graph.graph.all_nodes())[place.node]
+                verdict.why = why_unchanged(place, node, self.subject.facts)
         return verdict
 
     def _compare(self, target: KeptSide) -> Report:

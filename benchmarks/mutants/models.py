@@ -12,9 +12,13 @@ from benchmarks.mutants.facts import Facts, observe
 from benchmarks.mutants.graphs import GRAPHS
 from converter.signature import Signature
 
-SIZES = {"batch": [1, 3], "length": [1, 6], "sequence": [1, 6], "samples": [400, 640]}
-"""Sizes of dynamic dimensions: the smallest, and one that no other dimension has."""
-TYPICAL = {"batch": 3, "length": 6, "sequence": 6, "samples": 640}
+SIZES = {"batch": [1, 5], "length": [1, 7], "sequence": [1, 7], "samples": [400, 1680]}
+"""Sizes of dynamic dimensions: the smallest, and one that no other dimension has.
+
+Below and above the typical ones, so that what is frozen at those shows. Of 640 samples wav2vec2
+makes a single frame, which leaves attention nothing to choose from; of 1680 it makes five.
+"""
+TYPICAL = {"batch": 3, "length": 6, "sequence": 6, "samples": 1360}
 """Sizes at which a model's values are looked at once, before planting."""
 
 
@@ -66,6 +70,10 @@ def subject(name: str) -> Subject:
     signature = with_bounds(signature_of(graph), graph)
     sizes = {dim: SIZES[dim] for dim in _dimensions(signature)}
     facts = observe(graph, random_inputs(signature, TYPICAL, 0))
+    for spec in signature.inputs:
+        low, high = spec.bounds or ("", "")
+        if isinstance(low, int) and isinstance(high, int):
+            facts.bounds[spec.name] = low, high
     count = sum(1 for _ in graph.graph.all_nodes())
     return Subject(name, source, graph, facts, signature, sizes, count)
 

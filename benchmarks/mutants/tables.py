@@ -77,10 +77,10 @@ def _misses(alive: list[Verdict]) -> Iterator[str]:
         yield f"  {_where(verdict)}: {_why(verdict)}"
     same = [verdict for verdict in alive if not verdict.changed and not verdict.caught]
     if same:
-        yield f"{len(same)} that change nothing on the inputs tried and are not caught, by kind:"
-        kinds = [verdict.kind for verdict in same]
-        for kind in sorted(set(kinds)):
-            yield f"  {kinds.count(kind):5} {kind}"
+        yield f"{len(same)} that change nothing on the inputs tried and are not caught:"
+    for verdict in same:
+        bits = "" if verdict.bits else ", the same bits"
+        yield f"  {_where(verdict)}{bits}: {verdict.why}"
 
 
 def _why(verdict: Verdict) -> str:

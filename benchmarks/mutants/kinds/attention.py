@@ -10,6 +10,7 @@ import onnx_ir as ir
 from benchmarks.mutants.edit import attribute, before, bypass, put, replace, set_attribute
 from benchmarks.mutants.facts import Facts
 from benchmarks.mutants.kind import Edit, kind
+from benchmarks.mutants.spans import holds
 
 HUGE = 1e3
 """A constant below minus this is a mask's minus infinity."""
@@ -57,7 +58,7 @@ def _scalar(node: ir.Node, facts: Facts) -> int | None:
 def mask_missing(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """Nothing is masked out."""
     for index in (1, 2):
-        if _masks(facts.constant(node.inputs[index])):
+        if _masks(facts.constant(node.inputs[index])) and _chosen(node, index, facts):
 
             def change(rng: np.random.Generator, index=index) -> None:
                 shape = before(node, "Shape", [node.inputs[0]])
@@ -65,6 +66,12 @@ def mask_missing(node: ir.Node, facts: Facts) -> Iterator[Edit]:
                 node.replace_input_with(0, everywhere)
 
             yield Edit(change, lost=node.inputs[0])
+
+
+def _chosen(node: ir.Node, index: int, facts: Facts) -> bool:
+    """Tell whether the condition of a ``Where`` can ever choose that input."""
+    refused = 0 if index == 1 else 1
+    return not holds(node.inputs[0], facts, refused, refused)
 
 
 def _masks(array: np.ndarray | None) -> bool:
@@ -95,7 +102,7 @@ def mask_leaks(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """Minus five in place of minus infinity."""
     for index in (1, 2):
         array = facts.constant(node.inputs[index])
-        if array is not None and _masks(array):
+        if array is not None and _masks(array) and _chosen(node, index, facts):
             yield Edit(lambda rng, i=index, a=array: put(node, i, np.full_like(a, -5)))
 
 
@@ -104,7 +111,7 @@ def mask_multiplied(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """Masked scores are zero in place of minus infinity."""
     for index in (1, 2):
         array = facts.constant(node.inputs[index])
-        if array is not None and _masks(array):
+        if array is not None and _masks(array) and _chosen(node, index, facts):
             yield Edit(lambda rng, i=index, a=array: put(node, i, np.zeros_like(a)))
 
 
@@ -123,6 +130,9 @@ def mask_off_by_one(node: ir.Node, facts: Facts) -> Iterator[Edit]:
 @kind("mask: one of two", "And", "Or")
 def one_condition(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """Only one of two conditions holds; its shape is kept."""
+    neutral = 1 if node.op_type == "And" else 0
+    if any(holds(value, facts, neutral, neutral) for value in node.inputs):
+        return  # a condition that is the same everywhere
     if facts.shape(node.inputs[0]) == facts.shape(node.outputs[0]) and facts.known(node.inputs[0]):
         yield Edit(lambda rng: bypass(node, 0), rewires=True, lost=node.inputs[1])
     elif facts.shape(node.inputs[1]) == facts.shape(node.outputs[0]) and facts.known(

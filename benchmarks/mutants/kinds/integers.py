@@ -10,6 +10,9 @@ import onnx_ir as ir
 from benchmarks.mutants.edit import attribute, before, put, replace, set_attribute
 from benchmarks.mutants.facts import Facts
 from benchmarks.mutants.kind import Edit, kind
+from benchmarks.mutants.spans import holds
+
+ENDLESS = 1 << 63
 
 
 def _is_integer(value: ir.Value | None, facts: Facts) -> bool:
@@ -17,9 +20,12 @@ def _is_integer(value: ir.Value | None, facts: Facts) -> bool:
 
 
 def _overflow(node: ir.Node, facts: Facts, narrow: ir.DataType) -> Iterator[Edit]:
+    bits = 8 if narrow == ir.DataType.INT8 else 32
     for index, value in enumerate(node.inputs):
         if not _is_integer(value, facts) or facts.rank(value) < 1:
             continue
+        if holds(value, facts, -(1 << bits - 1), (1 << bits - 1) - 1):
+            continue  # nothing wraps around
         wide = ir.DataType.INT64 if facts.dtype(value) == "int64" else ir.DataType.INT32
 
         def change(rng: np.random.Generator, index=index, value=value, wide=wide) -> None:
@@ -108,6 +114,8 @@ def cumsum_reverse(node: ir.Node, facts: Facts) -> Iterator[Edit]:
 @kind("Mod: sign", "Mod")
 def mod_sign(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """The remainder has the sign of the dividend in place of the divisor's."""
+    if all(holds(value, facts, 0, ENDLESS) for value in node.inputs):
+        return  # without a sign the remainders are the same
     other = 1 - attribute(node, "fmod", 0)
     yield Edit(lambda rng: set_attribute(node, "fmod", other))
 
@@ -118,6 +126,8 @@ def floor_division(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     dtype = facts.dtype(node.outputs[0])
     if dtype not in ("int64", "int32"):
         return
+    if all(holds(value, facts, 0, ENDLESS) for value in node.inputs):
+        return  # both ways round the same
 
     def change(rng: np.random.Generator) -> None:
         a, b = node.inputs

@@ -66,10 +66,20 @@ def axis_left_out(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     yield Edit(change)
 
 
+def _only_reshaped(node: ir.Node, facts: Facts) -> bool:
+    """Tell whether the result is given another, fixed shape wherever it is read."""
+    targets = [
+        facts.constant(reader.inputs[1]) if reader.op_type == "Reshape" else None
+        for reader, _ in node.outputs[0].uses()
+    ]
+    fixed = all(target is not None and (target != 0).all() for target in targets)
+    return fixed and not node.outputs[0].is_graph_output()
+
+
 @kind("reduce: keepdims", *REDUCTIONS)
 def keepdims(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """A reduced axis is dropped, or kept, and broadcasting hides it."""
-    if _is_float(node, facts):
+    if _is_float(node, facts) and not _only_reshaped(node, facts):
         other = 1 - attribute(node, "keepdims", 1)
         yield Edit(lambda rng: set_attribute(node, "keepdims", other))
 
@@ -136,7 +146,8 @@ def exponent(node: ir.Node, facts: Facts) -> Iterator[Edit]:
 @kind("extremum: the other", "Max", "Min")
 def extremum(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """The largest in place of the smallest, or the other way round."""
-    if len(node.inputs) > 1 and facts.known(node.outputs[0]):
+    read = facts.content_read(node.outputs[0])
+    if len(node.inputs) > 1 and facts.known(node.outputs[0]) and read:
         other = "Min" if node.op_type == "Max" else "Max"
         yield Edit(lambda rng: replace(node, other, list(node.inputs)))
 

@@ -25,7 +25,12 @@ def transpose_axes(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     perm = attribute(node, "perm")
     if perm is None or len(perm) < 2 or facts.rank(node.inputs[0]) != len(perm):
         return
+    shape = facts.shape(node.inputs[0])
+    readers = [reader.op_type for reader, _ in node.outputs[0].uses()]
+    reshaped = set(readers) == {"Reshape"} and not node.outputs[0].is_graph_output()
     for first in range(len(perm) - 1):
+        if reshaped and 1 in (shape[perm[first]], shape[perm[first + 1]]):
+            continue  # the elements stay where they are
         other = list(perm)
         other[first], other[first + 1] = other[first + 1], other[first]
         yield Edit(lambda rng, p=tuple(other): set_attribute(node, "perm", p), rewires=True)
@@ -37,6 +42,10 @@ def transpose_dropped(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     perm = attribute(node, "perm")
     if perm is None or tuple(perm) == tuple(range(len(perm))):
         return
+    shape = facts.shape(node.inputs[0])
+    moved = [axis for axis in perm if not shape or shape[axis] > 1]
+    if moved == sorted(moved):
+        return  # only axes of one element move: a reshape does the same
 
     def change(rng: np.random.Generator) -> None:
         turned = before(node, "Transpose", [node.inputs[0]], perm=tuple(perm))
