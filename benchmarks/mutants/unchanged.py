@@ -23,7 +23,9 @@ REASONS = {
     "positions that the model counts itself never do",
     "division: rounding": "no dividend is negative on an input that the model accepts",
     "embedding: the padding row zeroed": "the row is masked out, or not looked up, wherever it is",
-    "integer: kept in eight bits": "sizes and indices stay below 128 at the sizes tried",
+    "integer: kept in eight bits": "its values (sizes, indices, floats cut off) stay between "
+    "-128 and 127 on the inputs tried",
+    "integer: kept in 32 bits": "it comes of floats that stay far below 2^31 on the inputs tried",
     "mask: not inverted": "what it decides is multiplied by the constant 0",
     "mask: off by one": "nothing that is compared is ever equal: two computed floats, or counters "
     "of a loop that another condition ends at the same step",
