@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from verify.arrays import dtype_name
 from verify.decisions import Choice, exposed
-from verify.float64 import in_float64
+from verify.float64 import WIDENED, in_float64
 
 Arrays = dict[str, np.ndarray]
 
@@ -113,7 +113,7 @@ class InOnnxRuntime:
 
 def _wide(inputs: Mapping[str, np.ndarray]) -> Arrays:
     return {
-        name: array.astype(np.float64) if "float" in dtype_name(array) else array
+        name: array.astype(np.float64) if dtype_name(array) in WIDENED else array
         for name, array in inputs.items()
     }
 

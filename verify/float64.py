@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+WIDENED = ("float32", "float16", "bfloat16")
+"""What becomes float64 in a graph and must in its inputs; narrower types stay as they are."""
+
 _NARROW = (ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
 
 

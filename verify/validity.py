@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from verify.judgement import NOISE_ALONE
 from verify.report.result import OutputComparison
 from verify.tolerance import CEILING
 
@@ -54,18 +55,25 @@ class NumbersSeen:
 
 
 def nothing_but_noise(outputs: Mapping[str, OutputComparison]) -> str:
-    """Say that what failed could not have passed: the source's noise is as large as the ceiling.
+    """Say that nothing was decided: the source's noise is as large as the ceiling.
 
     A network with random weights may be chaotic at inputs of a scale that nobody asked for; then
     no target, right or wrong, gives what the source gives.
 
     Returns:
-        The reason; ``""`` where a failed output is precise enough to be judged.
+        The reason; ``""`` where each output that failed, or passed as a tie although it is far off,
+        is precise enough to be judged.
     """
-    failed = [item for item in outputs.values() if not item.passed and item.dtype in CEILING]
+    failed = [item for item in outputs.values() if item.dtype in CEILING and _is_far(item)]
     worst = max(failed, key=lambda item: item.noise or 0.0, default=None)
     if worst is None or worst.noise is None:
         return ""
     if any((item.noise or 0.0) < NEAR_CEILING * CEILING[item.dtype] for item in failed):
         return ""
     return f"{NOISY} is up to {worst.noise:.2g} of the largest value of {worst.name}"
+
+
+def _is_far(item: OutputComparison) -> bool:
+    ceiling = CEILING[item.dtype]
+    far = item.max_rel > ceiling and item.max_abs > NOISE_ALONE * ceiling
+    return not item.passed or far

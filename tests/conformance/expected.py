@@ -18,12 +18,14 @@ class Failure:
         frameworks: where.
         reason: why.
         random: the output is random, so shape and element type are judged and nothing else.
+        rtol: it depends on the processor whether it passes, and it must pass with this tolerance.
     """
 
     pattern: str
     frameworks: tuple[str, ...]
     reason: str
     random: bool = False
+    rtol: float | None = None
 
 
 BOTH = ("pytorch", "tensorflow")
@@ -53,6 +55,13 @@ FAILURES = (
         "TensorFlow's exp and sum keep more than float16 between the steps; the data were rounded "
         "to float16 after each: two of 192 values lie one unit in the last place apart, on the "
         "side of the exact value, and the tolerance is 0.1 %",
+    ),
+    Failure(
+        r"test_attention_4d_gqa_with_past_and_present_fp16_expanded",
+        ("tensorflow",),
+        "on processors that multiply float16 matrices in another order, up to 27 of 576 values lie "
+        "one or two units in the last place apart, and the tolerance is 0.1 %",
+        rtol=4e-3,
     ),
     Failure(
         r"test_if_opt",

@@ -193,6 +193,7 @@ def test_a_conversion_prints_its_stages_and_its_comparison(files: Path, tmp_path
         ".xml",
         ".md",
         ".html",
+        ".sarif",
     }
     again = run("converter.cli", *arguments, folder=tmp_path)
     assert again.returncode == 2

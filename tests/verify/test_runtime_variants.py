@@ -90,7 +90,8 @@ def test_xla_compiles_the_whole() -> None:
     compiled = verify(
         Double(), tf.function(through_text), inputs=INPUT, runtime="b=tensorflow_xla", seeds=1
     )
-    assert {run.stage for run in compiled.runs} == {Stage.RUN}
+    stages = {run.stage for run in compiled.runs if run.sizes.get("batch") != 0}
+    assert stages == {Stage.RUN}  # no rows may be refused by whoever likes
     assert "XLA" in compiled.failures[0]
 
 

@@ -221,7 +221,8 @@ def test_an_output_that_is_no_tensor_is_a_row() -> None:
     assert not report.passed
     assert "object is not a tensor" in report.failures[0]
     both = verify(Odd(), Odd(), inputs="x:float32[n]", seeds=1)
-    assert {run.stage for run in both.runs} == {Stage.RUN}  # not a model that refuses its inputs
+    stages = {run.stage for run in both.runs if run.sizes["n"] != 0}  # no rows may be refused
+    assert stages == {Stage.RUN}  # not a model that refuses its inputs
 
 
 def test_what_only_pytorch_knows_is_unpacked() -> None:

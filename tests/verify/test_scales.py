@@ -47,7 +47,10 @@ FAULTS = {
     "small": ("normalised with another epsilon", lambda x: x / (x.abs() + 1e-4)),
     "large": ("clipped", lambda x: (x / (x.abs() + 1e-5)).where(x.abs() < 20, x.sign() * 0)),
     "zeros": ("sign of zero", lambda x: (x / (x.abs() + 1e-5)).where(x != 0, x + 1)),
-    "constant": ("division by the spread", lambda x: x / (x.abs() + 1e-5) if x.std() else x),
+    "constant": (
+        "division by the spread",
+        lambda x: x / (x.abs() + 1e-5) if x.max() > x.min() else x,
+    ),
 }
 
 
