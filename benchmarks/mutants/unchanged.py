@@ -13,6 +13,9 @@ UNKNOWN = "no reason known: look at this one"
 SCALED = frozenset({"Add", "Cast", "Div", "Expand", "Mul", "Where", *MOVING})
 """What stands between the scores of attention and their softmax."""
 
+SMALL_EPSILON = 1e-9
+"""Ten times as much is still below the rounding of a float32 of ordinary size."""
+
 REASONS = {
     "ArgMax: the last of equals": "no two of the computed values are equal and largest at once",
     "activation: dropped": "the values that it reads are inside of what it lets through",
@@ -48,9 +51,26 @@ def why_unchanged(place: Place, node: ir.Node, facts: Facts) -> str:
     """Return why a fault at a node may change nothing, by its kind and what reads the node."""
     if place.kind.partition(":")[0] in ("bias", "weight") and (text := _not_seen(node)):
         return text
+    if place.kind == "concatenation: order" and _is_summed_bias(node):
+        return "its parts are the two biases of an LSTM, which adds them up"
+    if place.kind.startswith("epsilon") and (epsilon := _epsilon(node)) < SMALL_EPSILON:
+        return f"an epsilon of {epsilon:.0e} is lost in the rounding of the variance beside it"
     if place.kind == "integer: kept in 32 bits" and (known := span(node.outputs[0], facts)):
         return f"the result lies between {known[0]} and {known[1]}, its inputs within 32 bits"
     return REASONS.get(place.kind, UNKNOWN)
+
+
+def _epsilon(node: ir.Node) -> float:
+    attribute = node.attributes.get("epsilon")
+    return 1e-5 if attribute is None else attribute.as_float()  # ONNX's own for all that have it
+
+
+def _is_summed_bias(node: ir.Node) -> bool:
+    """Tell whether two parts become the biases of recurrent layers that add them up."""
+    readers = node.outputs[0].uses()
+    return len(node.inputs) == 2 and bool(readers) and all(
+        reader.op_type in ("LSTM", "RNN") and index == 3 for reader, index in readers
+    )  # fmt: skip
 
 
 def _not_seen(node: ir.Node) -> str:

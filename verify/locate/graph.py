@@ -7,7 +7,10 @@ So two graphs are compared without running what they have in common, whatever it
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import shutil
 import tempfile
 from collections import ChainMap
 from collections.abc import Hashable, MutableMapping
@@ -19,6 +22,7 @@ import onnx_ir as ir
 import torch
 from onnx_ir.passes.common import InlinePass
 
+from converter.errors import OutputError
 from converter.graph.shapes import infer_shapes
 from converter.rebuild.graph_values import constant_tensor, trimmed
 from converter.rebuild.prepare import pin_versions, plain_domain, version_of
@@ -130,6 +134,7 @@ class Table:
         if self.folder is None:
             self.folder = tempfile.TemporaryDirectory(prefix="equiport-values-")
         path = f"{self.folder.name}/{self.next}"
+        _reserve(path, value.nbytes)
         mapped = torch.from_file(path, shared=True, size=value.numel(), dtype=value.dtype)
         return mapped.reshape(value.shape).copy_(value)
 
@@ -150,6 +155,27 @@ class Table:
             number = self.named(digest(array), from_numpy(array, int(tensor.dtype)))
             self.constants[id(source)] = (number, source)
         return self.constants[id(source)][0]
+
+
+def _reserve(path: str, size: int) -> None:
+    """Make a file of ``size`` bytes that are there: writing to a map of a full disk kills.
+
+    Raises:
+        OutputError: the disk has no room.
+    """
+    folder = os.path.dirname(path)
+    try:
+        if shutil.disk_usage(folder).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with open(path, "wb") as file:
+            file.truncate(size)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        raise OutputError(
+            f"the values of the graph do not fit in memory nor in {folder}: {error.strerror}",
+            hint="Set TMPDIR to a folder with more room, or give smaller inputs with --data.",
+        ) from error
 
 
 def digest(array: np.ndarray) -> Hashable:

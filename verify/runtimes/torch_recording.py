@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from converter.errors import ConversionError
+from verify.arrays import read, write
 from verify.runtimes.torch_runtime import ModuleRunner
 from verify.runtimes.torch_tensors import to_numpy
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from converter.formats import Source
 
 MOST_BYTES = 2 << 30
-"""Bytes of results that are kept; what comes after is not seen."""
+"""Bytes of results that are kept in memory; what comes after goes to files that are mapped."""
 
 
 def run(source: Source, runner: Any, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -34,17 +37,19 @@ def run(source: Source, runner: Any, inputs: dict[str, np.ndarray]) -> dict[str,
         raise ConversionError(f"what a {kind} computes on its way cannot be recorded")
     module = copy.deepcopy(source.model).double()
     prepared = torch.utils._pytree.tree_map(_wide, runner.prepare(inputs))
-    recorder = _Recorder()
     handles = []
-    for path, child in module.named_modules():
-        handles.append(child.register_forward_pre_hook(recorder.entering(path)))
-        handles.append(child.register_forward_hook(recorder.leaving()))
     usual, function = torch.get_default_dtype(), runner.function
     try:
         torch.set_default_dtype(torch.float64)
         runner.function = module
-        with recorder:
-            runner.call(prepared)
+        # Files that are mapped stay readable when the folder is gone.
+        with tempfile.TemporaryDirectory(prefix="equiport-values-") as folder:
+            recorder = _Recorder(Path(folder))
+            for path, child in module.named_modules():
+                handles.append(child.register_forward_pre_hook(recorder.entering(path)))
+                handles.append(child.register_forward_hook(recorder.leaving()))
+            with recorder:
+                runner.call(prepared)
     finally:
         torch.set_default_dtype(usual)
         runner.function = function
@@ -61,8 +66,9 @@ def _wide(value: Any) -> Any:
 class _Recorder(TorchDispatchMode):
     """Keeps the results of operators, and knows which module calls them."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__()
+        self.folder = folder
         self.results: dict[str, np.ndarray] = {}
         self.paths: list[str] = []
         self.bytes = 0
@@ -81,9 +87,14 @@ class _Recorder(TorchDispatchMode):
     ) -> Any:
         result = function(*args, **(kwargs or {}))
         for leaf in torch.utils._pytree.tree_leaves(result):
-            if not isinstance(leaf, torch.Tensor) or self.bytes > MOST_BYTES:
-                continue
-            path = self.paths[-1] if self.paths else ""
-            self.results[f"{len(self.results)} {path} {function}"] = to_numpy(leaf).copy()
-            self.bytes += leaf.nbytes
+            if isinstance(leaf, torch.Tensor):
+                path = self.paths[-1] if self.paths else ""
+                self.results[f"{len(self.results)} {path} {function}"] = self._kept(to_numpy(leaf))
         return result
+
+    def _kept(self, array: np.ndarray) -> np.ndarray:
+        """Return a copy, which later operators that work in place do not change."""
+        if self.bytes + array.nbytes > MOST_BYTES:
+            return read(write(array, self.folder / f"{len(self.results)}.npy"))
+        self.bytes += array.nbytes
+        return array.copy()

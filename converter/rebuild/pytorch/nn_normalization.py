@@ -20,7 +20,10 @@ def batch_normalization_7(X, scale, B, mean, var, *, epsilon=1e-5, momentum=0.9,
 def batch_normalization_14(
     X, scale, B, input_mean, input_var, *, epsilon=1e-5, momentum=0.9, training_mode=0, training
 ):
-    """Normalise; the running statistics in training mode use the population variance."""
+    """Normalise; the node's own training mode moves the statistics by the population variance.
+
+    A converted module that is being trained moves them as PyTorch does: by the unbiased one.
+    """
     if training and not training_mode:
         # The converted module is being trained: the buffers themselves are moved.
         y = F.batch_norm(X, input_mean, input_var, scale, B, True, 1 - momentum, epsilon)

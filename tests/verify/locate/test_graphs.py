@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import random
 
 import numpy as np
 import onnx_ir as ir
 import pytest
 
+from converter.errors import OutputError
 from tests.verify.locate.networks import FAULTS, disguised, inputs, network, with_fault
 from verify.locate import locate_graphs, record
 from verify.report.location import NodeStatus
@@ -147,3 +149,17 @@ def test_values_that_memory_does_not_hold_lie_in_files(seed, monkeypatch):
     mutant = with_fault(network(seed), planted.node, planted.fault)
     origins = locate_graphs(recording, mutant, inputs(seed)).origins
     assert [node.node for node in origins] == [planted.node]
+
+
+def test_values_for_which_there_is_no_room_are_an_error_that_says_so(seed, monkeypatch):
+    """A map of a file on a full disk would kill the process when it is written."""
+    from verify.locate import graph
+
+    def full(descriptor: int, offset: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(graph, "MOST_BYTES", 1000)
+    monkeypatch.setattr(graph.os, "posix_fallocate", full, raising=False)
+    with pytest.raises(OutputError, match="do not fit in memory nor in .*No space left") as caught:
+        record(network(seed), inputs(seed))
+    assert "TMPDIR" in (caught.value.hint or "")

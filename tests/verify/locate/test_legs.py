@@ -16,6 +16,7 @@ import converter
 from tests.verify.locate.networks import FAULTS, inputs, network, with_fault
 from verify import verify
 from verify.report.location import Leg
+from verify.runtimes import torch_recording
 
 
 class Block(nn.Module):
@@ -134,7 +135,9 @@ def test_a_wrong_handler_of_pytorch_is_told_by_the_witnesses(net, tmp_path):
         assert report.location.origins[0].op == "Tanh"
 
 
-def test_a_wrong_trace_is_tracing_and_names_the_module(net):
+@pytest.mark.parametrize("held", [torch_recording.MOST_BYTES, 0], ids=["memory", "files"])
+def test_a_wrong_trace_is_tracing_and_names_the_module(net, held, monkeypatch):
+    monkeypatch.setattr(torch_recording, "MOST_BYTES", held)
     graph = traced(net)
     lie = graph.clone()
     gelus = [node for node in lie.graph if node.op_type == "Gelu"]
