@@ -92,6 +92,36 @@ def test_a_bias_of_the_keys_is_told_from_one_of_the_queries(side: int, cancels: 
     assert (text != UNKNOWN) == cancels
 
 
+@pytest.mark.parametrize(("operator", "summed"), [("LSTM", True), ("GRU", False)])
+def test_the_biases_of_an_lstm_are_summed_in_any_order(operator: str, summed: bool) -> None:
+    """A GRU's are not: between the two stands the reset gate."""
+    d = Drawing("recurrent", 0)
+    gates = {"LSTM": 4, "GRU": 3}[operator]
+    x = d.input("x", FLOAT, ["length", 1, 2])
+    bias = d.add("Concat", d.weight(1, gates * 3), d.weight(1, gates * 3), axis=1)
+    weights = d.weight(1, gates * 3, 2), d.weight(1, gates * 3, 3)
+    y = d.add(operator, x, *weights, bias, hidden_size=3)
+    model = d.model(y=(y, FLOAT, ["length", 1, 1, 3]))
+    facts = observe(model, {"x": np.ones((4, 1, 2), np.float32)})
+    nodes = list(model.graph)
+    index = next(i for i, node in enumerate(nodes) if node.op_type == "Concat")
+    text = why_unchanged(Place("concatenation: order", index, 0), nodes[index], facts)
+    assert (text != UNKNOWN) == summed
+
+
+@pytest.mark.parametrize(("epsilon", "lost"), [(1e-12, True), (1e-5, False)])
+def test_a_tiny_epsilon_is_lost_in_rounding(epsilon: float, lost: bool) -> None:
+    d = Drawing("normalised", 0)
+    x = d.input("x", FLOAT, [2, 4])
+    y = d.add("LayerNormalization", x, d.weight(4), d.weight(4), epsilon=epsilon)
+    model = d.model(y=(y, FLOAT, [2, 4]))
+    facts = observe(model, {"x": np.ones((2, 4), np.float32)})
+    nodes = list(model.graph)
+    index = next(i for i, node in enumerate(nodes) if node.op_type == "LayerNormalization")
+    text = why_unchanged(Place("epsilon: ten times", index, 0), nodes[index], facts)
+    assert (text != UNKNOWN) == lost
+
+
 def test_each_fault_that_changes_nothing_is_listed_with_its_reason() -> None:
     same = Verdict("m", "k", 7, 0, "Max", changed=False, bits=False, why="only its shape is read")
     assert "m, k, node 7 (Max), the same bits: only its shape is read" in tables([same], {})
