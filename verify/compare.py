@@ -103,6 +103,9 @@ def _by_noise(
     usable = np.isfinite(a) & np.isfinite(b)
     found = judge(b, noise, usable)
     reason = _not_finite(a, sums)
+    overflow = int(np.count_nonzero(np.isfinite(b) & np.isfinite(noise.exact) & ~np.isfinite(a)))
+    if reason and overflow:
+        reason += f"; a overflows {noise.dtype}: in {overflow} of them the exact result is finite"
     if not reason:
         reason = _beyond_float64(a, b, usable & ~np.isfinite(noise.exact), allowed)
     if not reason and found.reason:
@@ -121,6 +124,7 @@ def _by_noise(
         noise_rms=noise.source_rms,
         ties=found.ties,
         noise_max=noise.source_max,
+        overflow=overflow if found.passed and overflow == sums.not_finite else 0,
     )
 
 

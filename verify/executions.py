@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import onnx_ir as ir
@@ -11,6 +11,9 @@ import onnx_ir as ir
 from verify.arrays import dtype_name
 from verify.decisions import Choice, exposed
 from verify.float64 import WIDENED, in_float64
+
+if TYPE_CHECKING:
+    from verify.aside import Aside
 
 Arrays = dict[str, np.ndarray]
 
@@ -92,23 +95,19 @@ class InPyTorch:
 
 
 class InOnnxRuntime:
-    """The graph in float64 in ONNX Runtime, which shares no kernel with the rebuilt graph.
+    """The graph in float64 in ONNX Runtime, which shares no kernel with the rebuilt graph."""
 
-    Raises:
-        EquiportError: ONNX Runtime is not installed, or lacks an operator for float64.
-    """
-
-    def __init__(self, model: ir.Model) -> None:
-        self.model = model
+    def __init__(self, model: ir.Model, aside: Aside) -> None:
+        self.model, self.aside = model, aside
 
     def exact(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
-        """Run in float64."""
-        from converter.formats import Source
-        from verify import runtimes
+        """Run in float64.
 
-        runtime = runtimes.load("onnxruntime")
-        runner = runtime.open(Source("onnx", "onnx_model", in_float64(self.model)), "cpu", None)
-        return runner.fetch(runner.call(runner.prepare(_wide(inputs))))
+        Raises:
+            EquiportError: ONNX Runtime is not installed, or lacks an operator for float64.
+            Failure: it failed otherwise.
+        """
+        return self.aside.run("onnxruntime", in_float64(self.model), _wide(inputs))
 
 
 def _wide(inputs: Mapping[str, np.ndarray]) -> Arrays:

@@ -26,12 +26,14 @@ from verify.measuring import Measurer
 from verify.plan import narrowed, plan
 from verify.report.outline import outline
 from verify.report.result import OutputComparison, Report, Run, Side, Stage
-from verify.sides import Failure, LiveSide, WorkerSide
-from verify.validity import NOISY, NumbersSeen, nothing_but_noise
+from verify.sides import Failure, LiveSide
+from verify.validity import NOISY, OVERFLOWS, NumbersSeen, nothing_but_noise
+from verify.worker_side import WorkerSide
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
+    from verify.aside import Aside
     from verify.executions import Executions
     from verify.proof import Proof
 
@@ -43,6 +45,7 @@ class Job:
     """One comparison under way.
 
     Attributes:
+        aside: runs graphs in runtimes that nobody asked for.
         executions: what runs the source's graph, where the caller has it from an earlier job.
     """
 
@@ -50,6 +53,7 @@ class Job:
     b: AnySide
     options: Options
     folder: Path
+    aside: Aside
     findings: list[str] = field(default_factory=list)
     measurer: Measurer | None = None
     signature: Signature | None = None
@@ -240,7 +244,7 @@ class Job:
         """
         refused: dict[str, dict[str, list[str]]] = {}
         for run in report.runs:
-            noisy = run.reason.startswith(NOISY)
+            noisy = run.reason.startswith((NOISY, OVERFLOWS))
             if run.stage is Stage.REFUSED and (noisy or run.side != "a"):
                 who = f"{run.side} refuses" if run.side else "both refuse"
                 who = "a decides nothing there" if noisy else f"{who} it"

@@ -51,6 +51,8 @@ class Measurer:
         """
         if self.given_up or not self.job.options.tolerance.measured:
             return {}
+        if not any(array.size for array in values.values()):
+            return {}
         try:
             reference = self._reference(inputs, values)
             if reference is None:
@@ -128,7 +130,7 @@ class Measurer:
         self.traced_unseen = self.framework != "onnx"
         graph = self.job.graph("a")
         assert graph is not None
-        named = _Named(InOnnxRuntime(graph), graph, inputs, values, self.view)
+        named = _Named(InOnnxRuntime(graph, self.job.aside), graph, inputs, values, self.view)
         return aligned(values, named.exact(inputs), self.job.options.unordered)
 
     def _source_in_float64(

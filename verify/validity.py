@@ -13,6 +13,9 @@ from verify.tolerance import CEILING
 NOISY = "its own rounding noise"
 """How the reason of a run begins in which the source is noise."""
 
+OVERFLOWS = "it overflows its own type"
+"""The same for a run in which the source has NaN or infinity where the exact result is finite."""
+
 NEAR_CEILING = 0.25
 """Part of the ceiling that the source's largest error may be: a right target's can be several times
 as large."""
@@ -55,7 +58,7 @@ class NumbersSeen:
 
 
 def nothing_but_noise(outputs: Mapping[str, OutputComparison]) -> str:
-    """Say that nothing was decided: the source's noise is as large as the ceiling.
+    """Say that nothing was decided: the source's noise is as large as the ceiling, or it overflows.
 
     A network with random weights may be chaotic at inputs of a scale that nobody asked for; then
     no target, right or wrong, gives what the source gives.
@@ -64,7 +67,14 @@ def nothing_but_noise(outputs: Mapping[str, OutputComparison]) -> str:
         The reason; ``""`` where each output that failed, or passed as a tie although it is far off,
         is precise enough to be judged.
     """
-    failed = [item for item in outputs.values() if item.dtype in CEILING and _is_far(item)]
+    far = [item for item in outputs.values() if item.dtype in CEILING and _is_far(item)]
+    failed = [item for item in far if not item.overflow]
+    if far and not failed:
+        item = max(far, key=lambda item: item.overflow)
+        return (
+            f"{OVERFLOWS}: {item.overflow} of {item.count} elements of {item.name} are NaN or "
+            f"infinite where the exact result, in float64, is not"
+        )
     worst = max(failed, key=lambda item: item.noise or 0.0, default=None)
     if worst is None or worst.noise is None:
         return ""

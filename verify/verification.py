@@ -19,13 +19,15 @@ from verify.arguments import (
     wanted_devices,
     wanted_runtimes,
 )
+from verify.aside import Aside
 from verify.job import AnySide, Job
 from verify.limits import memory_size
 from verify.report.result import Report
-from verify.sides import LiveSide, WorkerSide
+from verify.sides import LiveSide
 from verify.tolerance import tolerance as tolerance_of
 from verify.training.plan import check_loss
 from verify.unordered import groups
+from verify.worker_side import WorkerSide
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -166,7 +168,7 @@ def verify(
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         pythons = ((python_a, python_torch, python_tf), (python_b, python_torch, python_tf))
         sides = []
-        common = {
+        common: dict[str, Any] = {
             "trust": trust, "factory": factory, "timeout": timeout, "threads": threads,
             "memory_limit": memory_size(memory_limit),
         }  # fmt: skip
@@ -174,7 +176,9 @@ def verify(
             side = _side(label, model, wanted[label], devices[label], folder, python, common)
             stack.callback(side.close)
             sides.append(side)
-        job = Job(sides[0], sides[1], options, folder)
+        aside = Aside(timeout=timeout, threads=threads, memory_limit=common["memory_limit"])
+        stack.callback(aside.close)
+        job = Job(sides[0], sides[1], options, folder, aside)
         return job.run(merged(signature, given), own_data, bool(runtime) and wanted)
 
 

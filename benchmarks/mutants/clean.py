@@ -23,6 +23,8 @@ from benchmarks.mutants.models import TYPICAL, Subject, subject
 from benchmarks.mutants.recorded import RecordedExecutions, RecordedSide
 from benchmarks.mutants.variants import BRAIN, HALF, SINGLE, Variant
 from converter.errors import EquiportError
+from verify.aside import Aside
+from verify.inputs import random_inputs
 
 PRECISIONS: dict[str, tuple[ir.DataType, dict[str, Variant]]] = {
     "float32": (ir.DataType.FLOAT, SINGLE),
@@ -35,7 +37,7 @@ SLOW_REFERENCE = 120
 
 def compared(name: str, seeds: int) -> Iterator[dict[str, Any]]:
     """Compare one model with each of its right conversions; gives a line of data for each."""
-    whole = subject(name)
+    whole, aside = subject(name), Aside()
     for precision, (dtype, variants) in PRECISIONS.items():
         model = _in_precision(whole, dtype)
         source = RecordedSide("a", model.source)
@@ -51,7 +53,7 @@ def compared(name: str, seeds: int) -> Iterator[dict[str, Any]]:
 
                     runs = RecordedExecutions(executions(model.graph))
                 target, wanted = variant(model.graph)
-                line |= _compare(model, source, target, wanted, runs, seeds)
+                line |= _compare(model, source, target, wanted, runs, aside, seeds)
             except Exception as error:  # this runtime has no kernel for this graph
                 line["left_out"] = f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
             yield line | {"seconds": round(time.perf_counter() - start, 2)}
@@ -73,7 +75,7 @@ def _in_precision(whole: Subject, dtype: ir.DataType) -> Subject:
 
 def _compare(
     model: Subject, source: RecordedSide, target: Any, wanted: list[str],
-    runs: RecordedExecutions, seeds: int,
+    runs: RecordedExecutions, aside: Aside, seeds: int,
 ) -> dict[str, Any]:  # fmt: skip
     from verify.arguments import Options
     from verify.job import Job
@@ -86,9 +88,11 @@ def _compare(
         latency=False, max_slowdown=None, noise={}, graph=model.graph, progress=lambda text: None,
         frozen=False, locate=False,
     )  # fmt: skip
+    if isinstance(target, ir.Model):  # ends this process where ONNX Runtime ends its own
+        aside.run("onnxruntime", target, random_inputs(model.signature, TYPICAL, 0))
     side = LiveSide("b", target, wanted, "cpu")
     with tempfile.TemporaryDirectory(prefix="equiport-clean-") as folder:
-        job = Job(source, side, options, Path(folder), executions=runs)
+        job = Job(source, side, options, Path(folder), aside, executions=runs)
         try:
             report = job.run(model.signature, None, None)
         finally:
@@ -107,7 +111,6 @@ def _compare(
 
 def _inside(model: Subject, target: ir.Model) -> list[str]:
     """Compare node by node and return where it finds an error."""
-    from verify.inputs import random_inputs
     from verify.locate import locate_graphs
 
     try:

@@ -23,6 +23,7 @@ from benchmarks.mutants.unchanged import why_unchanged
 from converter.errors import EquiportError, UnreadableModelError
 from verify import locate
 from verify.arguments import Options
+from verify.aside import Aside
 from verify.executions import executions
 from verify.inputs import random_inputs
 from verify.job import Job
@@ -96,6 +97,7 @@ class Judge:
         self.executions = RecordedExecutions(executions(subject.graph))
         self.inputs = random_inputs(subject.signature, TYPICAL, 0)
         self.recordings: dict[int, Any] = {}
+        self.aside = Aside()
         original = KeptSide("b", subject.graph)
         self.report = self._compare(original)
         self.original = original.kept
@@ -137,7 +139,9 @@ class Judge:
             graph=self.subject.graph, progress=lambda text: None, frozen=False, locate=False,
         )  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="equiport-mutants-") as folder:
-            job = Job(self.source, target, options, Path(folder), executions=self.executions)
+            job = Job(
+                self.source, target, options, Path(folder), self.aside, executions=self.executions
+            )
             try:
                 return job.run(self.subject.signature, None, None)
             finally:

@@ -48,6 +48,38 @@ def test_users_data_stays_as_it_is() -> None:
     assert any("NaN in up to 100 %" in note for note in report.findings)
 
 
+HALVES = "x:float16[batch,8]"
+
+
+def overflowing(x):
+    """Overflow float16 where x is past 33, for nothing."""
+    return (x * 2000) / 2000
+
+
+def careful(x):
+    """Compute the same in float32."""
+    return overflowing(x.float()).half()
+
+
+def test_where_the_source_overflows_at_a_scale_nobody_asked_for_it_decides_nothing() -> None:
+    source = Function(overflowing)
+    report = verify(source, Function(careful), inputs=HALVES, seeds=1)
+    assert report.passed, report.failures
+    assert any("overflows its own type" in note for note in report.findings)
+    wrong = Function(lambda x: careful(x) * 1.05)
+    assert not verify(source, wrong, inputs=HALVES, seeds=1, locate=False).passed
+    # What is wrong beside the overflow, at that scale alone, is no overflow.
+    late = Function(lambda x: torch.where((x.abs() > 10) & (x.abs() < 30), x + 1, careful(x)))
+    assert not verify(source, late, inputs=HALVES, seeds=1, locate=False).passed
+
+
+def test_an_overflow_on_inputs_that_were_asked_for_fails_and_is_called_so() -> None:
+    x = np.full((2, 8), 200, np.float16)
+    report = verify(Function(overflowing), Function(careful), inputs=(x,), locate=False)
+    assert not report.passed
+    assert "a overflows float16: in 16 of them the exact result is finite" in report.failures[0]
+
+
 def test_what_counts_as_little() -> None:
     seen = NumbersSeen()
     seen.see({"y": np.array([1.0, np.nan, 2.0]), "n": np.array([1, 2])})

@@ -15,7 +15,7 @@ import onnx_ir as ir
 
 from converter.errors import EquiportError
 from converter.rebuild.graph_values import constant_tensor
-from verify.locate.expose import exposed, run_in
+from verify.locate.expose import exposed
 from verify.locate.graph import Wide
 from verify.locate.graphs import row
 from verify.locate.kernels import read_values
@@ -27,6 +27,7 @@ from verify.report.location import Leg, Location, NodeComparison
 from verify.sides import Failure
 
 if TYPE_CHECKING:
+    from verify.aside import Aside
     from verify.locate.origin import Findings
     from verify.locate.step import Evidence
 
@@ -39,9 +40,7 @@ LEAST_IN_FLOAT64 = 5e-7
 
 def judge(evidence: Evidence) -> Location:
     """Return where a mismatch comes from."""
-    a, graph_a = evidence.recordings["a"], evidence.graphs["a"]
-    assert graph_a is not None
-    said = hear(graph_a, a, {evidence.report.a.runtime: evidence.results["a"]})
+    said = _said_of_a(evidence)
     words = said.told("a's graph")
     wrong, worst = _unlike_source(evidence, said, words)
     if wrong:
@@ -65,10 +64,7 @@ def hidden(evidence: Evidence) -> Location | None:
 
     Of the trace only the source's own float64 run can tell. ``None``: nothing.
     """
-    graph = evidence.graphs["a"]
-    assert graph is not None
-    recording = evidence.recordings["a"]
-    said = hear(graph, recording, {evidence.report.a.runtime: evidence.results["a"]})
+    said = _said_of_a(evidence)
     words = said.told("a's graph")
     if not said.agree:
         return _own_fault(evidence, words)
@@ -76,6 +72,13 @@ def hidden(evidence: Evidence) -> Location | None:
     if found is None or not found[0]:
         return None
     return _traced_wrong(evidence, *found, words)
+
+
+def _said_of_a(evidence: Evidence) -> Witnesses:
+    graph = evidence.graphs["a"]
+    assert graph is not None
+    also = {evidence.report.a.runtime: evidence.results["a"]}
+    return hear(graph, evidence.recordings["a"], evidence.job.aside, also)
 
 
 def _unlike_source(
@@ -124,7 +127,7 @@ def _traced_wrong(
         )
         graph = evidence.graphs["a"]
         assert graph is not None
-        origins = _of_runtime(graph, evidence.report.a.runtime, recording)
+        origins = _of_runtime(graph, evidence.report.a.runtime, recording, evidence.job.aside)
         return Location(Leg.RUNTIME_A, reason, origins, words)
     reason = f"a's traced graph is {worst:.2g} from a itself; ONNX's runtimes agree with it"
     try:
@@ -146,8 +149,8 @@ def _own_fault(evidence: Evidence, words: dict[str, str]) -> Location:
     origins: tuple[NodeComparison, ...] = ()
     for runtime in ("onnxruntime_unoptimised", "onnx_reference"):
         try:
-            values = run_in(runtime, exposed(graph), recording.inputs)
-        except Exception as error:  # whatever a runtime says of a graph that it does not take
+            values = evidence.job.aside.run(runtime, exposed(graph), recording.inputs)
+        except (Failure, EquiportError) as error:
             words[f"{runtime}, node by node"] = f"refused: {(str(error).splitlines() or [''])[0]}"
             continue
         origins = _rows(recording, wrong_nodes(graph, {**recording.inputs, **values}))
@@ -200,7 +203,7 @@ def _run_wrong(evidence: Evidence, words: dict[str, str]) -> Location:
     graph = evidence.graphs["b"]
     assert graph is not None
     b = record(graph, evidence.given["b"])
-    said = hear(graph, b)
+    said = hear(graph, b, evidence.job.aside)
     words |= said.told("b's graph")
     worst = max(errors_of(b, evidence.results["b"]).values(), default=0.0)
     words["b itself"] = f"{worst:.2g} from float64, {said.limit:.2g} is agreement"
@@ -212,14 +215,17 @@ def _run_wrong(evidence: Evidence, words: dict[str, str]) -> Location:
     if evidence.report.b.kind not in GRAPHS:
         reason += " (or the graph is not what b is)"
         return Location(Leg.RUNTIME_B, reason, (), words)
-    return Location(Leg.RUNTIME_B, reason, _of_runtime(graph, runtime, b), words)
+    origins = _of_runtime(graph, runtime, b, evidence.job.aside)
+    return Location(Leg.RUNTIME_B, reason, origins, words)
 
 
-def _of_runtime(graph: ir.Model, runtime: str, recording: Recording) -> tuple[NodeComparison, ...]:
+def _of_runtime(
+    graph: ir.Model, runtime: str, recording: Recording, aside: Aside
+) -> tuple[NodeComparison, ...]:
     """Return the nodes that a runtime for ONNX gets wrong, with all inner values as outputs."""
     try:
-        values = run_in(runtime, exposed(graph), recording.inputs)
-    except Exception:  # with more outputs it may refuse what it took before
+        values = aside.run(runtime, exposed(graph), recording.inputs)
+    except (Failure, EquiportError):  # with more outputs it may refuse what it took before
         return ()
     return _rows(recording, wrong_nodes(graph, {**recording.inputs, **values}))
 

@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx_ir as ir
 import torch
 
+from converter.errors import EquiportError
 from converter.rebuild.pytorch.dtypes import from_numpy
 from verify.locate.closeness import error_of, flat
-from verify.locate.expose import run_in
 from verify.locate.recording import Recording
 from verify.runtimes import installed
+from verify.sides import Failure
+
+if TYPE_CHECKING:
+    from verify.aside import Aside
 
 RUNTIMES = {
     "onnxruntime": "ONNX Runtime",
@@ -85,12 +90,13 @@ class Witnesses:
 
 
 def hear(
-    model: ir.Model, recording: Recording,
+    model: ir.Model, recording: Recording, aside: Aside,
     also: Mapping[str, Mapping[str, np.ndarray]] | None = None,
 ) -> Witnesses:  # fmt: skip
     """Run a graph in every runtime that can, on the recording's inputs.
 
     Args:
+        aside: runs it in them.
         also: outputs of others by the graph's names, by runtime, to be held against each other.
     """
     errors, refusals = {}, {}
@@ -100,8 +106,8 @@ def hear(
         if not installed(name) or (name == "onnx_reference" and size > SMALL):
             continue
         try:
-            outputs = run_in(name, model, recording.inputs)
-        except Exception as error:  # whatever a runtime says of a graph that it does not take
+            outputs = aside.run(name, model, recording.inputs)
+        except (Failure, EquiportError) as error:  # it does not take the graph
             refusals[name] = (str(error).splitlines() or [""])[0][:200]
             continue
         said[name] = outputs

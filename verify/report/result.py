@@ -69,6 +69,8 @@ class OutputComparison:
         error: b's difference from the exact result, of the element that comes closest to its limit;
             ``None`` where the noise was not measured.
         noise_max: the source's own largest error, in units of the output, where it was measured.
+        overflow: elements that are NaN or infinite in a alone, the exact result being finite, where
+            nothing else is wrong.
     """
 
     name: str
@@ -93,6 +95,7 @@ class OutputComparison:
     histogram: tuple[int, ...] = ()
     error: float | None = None
     noise_max: float | None = None
+    overflow: int = 0
 
 
 HISTOGRAM_EDGES = tuple(10.0**exponent for exponent in range(-12, 2))
