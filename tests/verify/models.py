@@ -7,7 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 from onnx import TensorProto, helper, numpy_helper
+
+from converter.formats import Source
+from verify.runtimes import load
 
 SHAPE = ["batch", 4]
 
@@ -51,6 +55,12 @@ def classifier(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.checker.check_model(model)
     return model
+
+
+def run_in(runtime: str, graph: ir.Model, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Run a graph in a runtime in this process and return its outputs by name."""
+    runner = load(runtime).open(Source("onnx", "onnx_model", graph), "cpu", None)
+    return runner.fetch(runner.call(runner.prepare(dict(inputs))))
 
 
 def saved(model: onnx.ModelProto, path: Path) -> Path:

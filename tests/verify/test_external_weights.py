@@ -9,14 +9,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from converter.formats import Source
-from tests.verify.models import classifier, saved
-from verify.runtimes import load
-
-
-def run_in(runtime: str, graph: ir.Model, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    runner = load(runtime).open(Source("onnx", "onnx_model", graph), "cpu", None)
-    return runner.fetch(runner.call(runner.prepare(inputs)))
+from tests.verify.models import classifier, run_in, saved
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "onnxruntime_unoptimised", "onnx_reference"])

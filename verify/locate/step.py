@@ -220,7 +220,7 @@ def _doubtful(evidence: Evidence, graph_b: ir.Model) -> str:
     """Say why b's traced graph must not be taken for b; ``""``: it gives what b returned."""
     from verify.locate.legs import GRAPHS
     from verify.locate.recording import record
-    from verify.locate.witnesses import LOOSE, errors_of
+    from verify.locate.witnesses import errors_of, loosest
 
     if evidence.report.b.kind in GRAPHS:
         return ""
@@ -229,6 +229,6 @@ def _doubtful(evidence: Evidence, graph_b: ir.Model) -> str:
         node, why = next(iter(b.failed.items()))
         return f"b's nodes are not judged: its trace does not run ({node.op_type}: {why})"
     worst = max(errors_of(b, evidence.results["b"]).values(), default=0.0)
-    if worst > LOOSE:
+    if worst > loosest(evidence.recordings["a"], evidence.results["a"]):
         return f"b's nodes are not judged: its trace is {worst:.2g} from what b returned"
     return ""

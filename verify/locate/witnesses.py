@@ -21,6 +21,7 @@ from verify.locate.closeness import error_of, flat
 from verify.locate.recording import Recording
 from verify.runtimes import installed
 from verify.sides import Failure
+from verify.tolerance import CEILING
 
 if TYPE_CHECKING:
     from verify.aside import Aside
@@ -41,7 +42,10 @@ LEAST = {"float16": 2e-3, "bfloat16": 2e-2}
 """Relative error that counts as agreement in any case, by dtype; 1e-6 for the others."""
 
 LOOSE = 1e-3
-"""Relative error above which a traced graph is not the model, whatever the model's precision."""
+"""Relative error up to which a traced graph may be the model, whatever the model's precision."""
+
+MULTIPLE = 8.0
+"""How many times the source's own error another model's may be that computes the same."""
 
 ALONE = 1e-2
 """Relative error up to which a single witness counts as agreeing."""
@@ -150,6 +154,18 @@ def errors_of(recording: Recording, outputs: Mapping[str, np.ndarray]) -> dict[s
         if a is not None and b is not None:
             result[name] = error_of(a, b) if a.numel() == b.numel() else float("inf")
     return result
+
+
+def loosest(recording: Recording, outputs: Mapping[str, np.ndarray]) -> float:
+    """Return the relative error above which a graph is not what a model of this precision does.
+
+    Args:
+        recording: the source's graph in float64.
+        outputs: what the source returned, by the graph's names: how far that is shows its noise.
+    """
+    own = max(errors_of(recording, outputs).values(), default=0.0)
+    ceiling = max((CEILING.get(dtype, LOOSE) for dtype in _dtypes(recording)), default=LOOSE)
+    return max(LOOSE, min(MULTIPLE * own, ceiling))
 
 
 def _dtypes(recording: Recording) -> set[str]:

@@ -14,7 +14,9 @@ from torch import nn
 
 import converter
 from tests.verify.locate.networks import FAULTS, inputs, network, with_fault
+from tests.verify.models import run_in
 from verify import verify
+from verify.aside import Aside
 from verify.report.location import Leg
 from verify.runtimes import torch_recording
 
@@ -198,6 +200,8 @@ def test_a_runtime_that_computes_something_else_is_the_runtime(monkeypatch):
         return {n: a * np.float32(1.01) if n == "probabilities" else a for n, a in outputs.items()}
 
     monkeypatch.setattr(onnxruntime_runtime.OnnxRunner, "fetch", wrong)
+    # A witness in a process of its own would be right.
+    monkeypatch.setattr(Aside, "run", lambda self, *arguments: run_in(*arguments))
     report = verify(model, network(9), inputs=inputs(9), runtime=["a=onnx_reference"])
     assert not report.passed
     assert report.location.leg is Leg.RUNTIME_B, report
