@@ -44,6 +44,7 @@ class Options:
     repro: str | Path | None = None
     threads: int | None = None
     batch_sweep: bool = False
+    seed: int = 0
 
 
 def given_inputs(inputs: Any, data: Any) -> tuple[Signature | None, OwnData | None]:

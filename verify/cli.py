@@ -56,6 +56,7 @@ def verify(
     ] = None,
     atol: Annotated[float | None, typer.Option(help="See --rtol.")] = None,
     seeds: Annotated[int, typer.Option(help="How many random inputs, at least.")] = 3,
+    seed: Annotated[int, typer.Option(help="The first seed of the random inputs.")] = 0,
     runtime: Annotated[
         list[str] | None,
         typer.Option(
@@ -198,6 +199,7 @@ def verify(
         rtol=rtol,
         atol=atol,
         seeds=seeds,
+        seed=seed,
         runtime=runtime,
         device=device or "cpu",
         latency=latency,

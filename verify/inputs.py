@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import numpy as np
 
@@ -49,32 +50,38 @@ class Case:
 
 
 def cases(
-    signature: Signature, seeds: int, sizes: Mapping[str, list[int]] | None = None
+    signature: Signature, seeds: int, sizes: Mapping[str, list[int]] | None = None, first: int = 0
 ) -> list[Case]:
     """Return the runs: every combination of sizes and every seed, then every scale, then no rows.
 
     Seeds and sizes change together, so that the runs stay few. The scales take the two smallest
     combinations that have no size of 1.
 
+    Args:
+        seeds: how many random inputs, at least.
+        first: the first seed; the scales take that one.
+
     Raises:
-        UsageError: less than one seed.
+        UsageError: less than one seed, or a negative one.
         InputSpecError: ``sizes`` names a dimension that is not there.
     """
     if seeds < 1:
         raise UsageError(f"{seeds} seeds leave nothing to compare", hint="Give at least 1.")
-    combinations = sweep(signature, sizes)
+    if first < 0:
+        raise UsageError(f"the seed {first} is negative", hint="Give 0 or more.")
+    combinations, numbers = sweep(signature, sizes), range(first, first + seeds)
     result = [
-        Case(f"seed {run % seeds}", combinations[run % len(combinations)], run % seeds)
-        for run in range(max(seeds, len(combinations)))
+        Case(f"seed {seed}", combinations[run % len(combinations)], seed)
+        for run, seed in zip(range(max(seeds, len(combinations))), cycle(numbers), strict=False)
     ]
     different = [sizes for sizes in combinations if min(sizes.values(), default=2) > 1]
     different = sorted(different or combinations, key=lambda sizes: elements(signature, sizes))
     for index, scale in enumerate(_scales(signature)):
         sizes_now = different[index % min(2, len(different))]
-        result.append(Case(f"seed 0, {scale}", sizes_now, 0, scale=scale))
+        result.append(Case(f"seed {first}, {scale}", sizes_now, first, scale=scale))
     if (empty := without_rows(signature, different[0], sizes or {})) is not None:
         declared = any(empty[name] == 0 for name in signature.dims if name in empty)
-        result.append(Case("no rows", empty, 0, optional="a" if declared else "ab"))
+        result.append(Case("no rows", empty, first, optional="a" if declared else "ab"))
     return result
 
 

@@ -32,7 +32,7 @@ def plan(
             f"nothing tells which integers {', '.join(map(repr, unknown))} may hold: "
             "0 and 1 were used"
         )
-    return signature, making.cases(signature, job.options.seeds, job.options.sizes)
+    return signature, _random(job, signature)
 
 
 def narrowed(
@@ -48,7 +48,11 @@ def narrowed(
     if bounded == signature:
         return None
     job.findings.append("random inputs made NaN in a: they were kept to what its graph takes")
-    return bounded, making.cases(bounded, job.options.seeds, job.options.sizes)
+    return bounded, _random(job, bounded)
+
+
+def _random(job: Job, signature: Signature) -> list[making.Case]:
+    return making.cases(signature, job.options.seeds, job.options.sizes, job.options.seed)
 
 
 def _read_off(job: Job, signature: Signature) -> Signature:

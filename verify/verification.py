@@ -44,6 +44,7 @@ def verify(
     rtol: float | None = None,
     atol: float | None = None,
     seeds: int = 3,
+    seed: int = 0,
     sizes: Mapping[str, Sequence[int]] | None = None,
     runtime: str | Sequence[str] | None = None,
     device: str | Sequence[str] = "cpu",
@@ -96,6 +97,7 @@ def verify(
         rtol, atol: if given, ``|a - b| <= atol + rtol * |a|`` for each element instead.
         seeds: number of random inputs, at least; every dynamic dimension is swept besides, and
             values are tried at several scales (`verify.scales`).
+        seed: the first of them; the same seeds give the same inputs.
         sizes: sizes to try by dynamic dimension, instead of chosen ones (`verify.sizes`).
         runtime: names from `verify.runtimes.KINDS` to prefer where they can run a side;
             ``"a=..."`` and ``"b=..."`` mean that side alone.
@@ -147,7 +149,7 @@ def verify(
         progress or (lambda text: None), weights=weights, grad=grad, steps=steps,
         loss=check_loss(loss), locate=locate, deep=deep, repro=repro,
         frozen=frozen, unordered=groups(unordered),
-        graphs=graphs, threads=threads, batch_sweep=batch_sweep,
+        graphs=graphs, threads=threads, batch_sweep=batch_sweep, seed=seed,
     )  # fmt: skip
     if max_slowdown is not None and not max_slowdown > 0:
         raise UsageError(f"max_slowdown is {max_slowdown}, it must be more than 0")

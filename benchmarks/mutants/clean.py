@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import sys
 import tempfile
 import time
@@ -35,7 +36,7 @@ SLOW_REFERENCE = 120
 """ONNX's reference evaluator is left out for graphs of more nodes than this."""
 
 
-def compared(name: str, seeds: int) -> Iterator[dict[str, Any]]:
+def compared(name: str, seeds: int, seed: int) -> Iterator[dict[str, Any]]:
     """Compare one model with each of its right conversions; gives a line of data for each."""
     whole, aside = subject(name), Aside()
     for precision, (dtype, variants) in PRECISIONS.items():
@@ -53,7 +54,7 @@ def compared(name: str, seeds: int) -> Iterator[dict[str, Any]]:
 
                     runs = RecordedExecutions(executions(model.graph))
                 target, wanted = variant(model.graph)
-                line |= _compare(model, source, target, wanted, runs, aside, seeds)
+                line |= _compare(model, source, target, wanted, runs, aside, seeds, seed)
             except Exception as error:  # this runtime has no kernel for this graph
                 line["left_out"] = f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
             yield line | {"seconds": round(time.perf_counter() - start, 2)}
@@ -75,7 +76,7 @@ def _in_precision(whole: Subject, dtype: ir.DataType) -> Subject:
 
 def _compare(
     model: Subject, source: RecordedSide, target: Any, wanted: list[str],
-    runs: RecordedExecutions, aside: Aside, seeds: int,
+    runs: RecordedExecutions, aside: Aside, seeds: int, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
     from verify.arguments import Options
     from verify.job import Job
@@ -86,7 +87,7 @@ def _compare(
     options = Options(
         tolerance=tolerance(), seeds=seeds, rename={}, ignore=(), sizes=dict(model.sizes),
         latency=False, max_slowdown=None, noise={}, graph=model.graph, progress=lambda text: None,
-        frozen=False, locate=False,
+        frozen=False, locate=False, seed=seed,
     )  # fmt: skip
     if isinstance(target, ir.Model):  # ends this process where ONNX Runtime ends its own
         aside.run("onnxruntime", target, random_inputs(model.signature, TYPICAL, 0))
@@ -105,16 +106,17 @@ def _compare(
     line["compared"] = sum(run.stage in (Stage.OK, Stage.MISMATCH) for run in report.runs)
     line["measured"] = not any("fixed limits" in text for text in report.findings)
     if isinstance(target, ir.Model):
-        line["alarms"] = line["alarms"] + _inside(model, target)
+        line["alarms"] = line["alarms"] + _inside(model, target, seed)
     return line
 
 
-def _inside(model: Subject, target: ir.Model) -> list[str]:
+def _inside(model: Subject, target: ir.Model, seed: int) -> list[str]:
     """Compare node by node and return where it finds an error."""
     from verify.locate import locate_graphs
 
     try:
-        depth = locate_graphs(model.graph, target, random_inputs(model.signature, TYPICAL, 0))
+        inputs = random_inputs(model.signature, TYPICAL, seed)
+        depth = locate_graphs(model.graph, target, inputs)
     except (EquiportError, ValueError, RuntimeError):
         return []
     return [f"node by node: {node.node} ({node.op})" for node in depth.origins]
@@ -125,6 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants.clean", description=__doc__)
     parser.add_argument("--models", nargs="+", metavar="NAME", help="models to compare (all)")
     parser.add_argument("--seeds", type=int, default=8, help="random inputs, at least (8)")
+    parser.add_argument("--seed", type=int, help="the first of them (drawn, and printed)")
     parser.add_argument("--jobs", type=int, default=2, help="models compared side by side (2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write JSON lines")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted --json")
@@ -135,14 +138,16 @@ def main(arguments: list[str] | None = None) -> int:
 
     if options.model:
         with options.json.open("a") as out:
-            for line in compared(options.model, options.seeds):
+            for line in compared(options.model, options.seeds, options.seed):
                 out.write(json.dumps(line) + "\n")
                 out.flush()
         return 0
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="equiport-clean-") as folder:
         file = options.json or Path(folder) / "clean.jsonl"
-        told = ["--seeds", str(options.seeds)]
+        seed = secrets.randbits(31) if options.seed is None else options.seed
+        print(f"seed {seed}", flush=True)
+        told = ["--seeds", str(options.seeds), "--seed", str(seed)]
         side_by_side("benchmarks.mutants.clean", options.models or names(), told, file,
                      options.jobs, options.resume, _say)  # fmt: skip
         found = lines(file)

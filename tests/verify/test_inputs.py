@@ -91,8 +91,14 @@ def test_runs_cover_sizes_and_seeds() -> None:
     assert len(runs) == len(sweep(signature)) + len(SCALES) + 1
     assert len(cases(signature, 30)) == 30 + len(SCALES) + 1
     assert len({run.label for run in runs}) == 4 + len(SCALES) + 1
+    later = cases(signature, 4, first=7)
+    assert {run.seed for run in later} == {7, 8, 9, 10}
+    assert [run.sizes for run in later] == [run.sizes for run in runs]
+    assert "seed 7, small" in [run.label for run in later]
     with pytest.raises(UsageError):
         cases(signature, 0)
+    with pytest.raises(UsageError, match="negative"):
+        cases(signature, 1, first=-1)
     with pytest.raises(InputSpecError, match="width"):
         cases(signature, 1, {"width": [3]})
 
