@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,19 @@ class Failure(Exception):
         self.stage, self.reason, self.refused = stage, reason, refused
 
 
+@contextmanager
+def _failing(stage: Stage) -> Iterator[None]:
+    """Turn whatever a framework raises into a failure at a stage; what is typed stays so."""
+    from verify.engine import first_line
+
+    try:
+        yield
+    except EquiportError:
+        raise
+    except Exception as error:
+        raise Failure(stage, first_line(error)) from error
+
+
 class LiveSide:
     """A model that runs where it lives; it can neither crash alone nor be stopped."""
 
@@ -53,14 +68,10 @@ class LiveSide:
     def end_load(self) -> dict[str, Any]:
         """Get the model ready and return its description (`verify.engine.Engine`)."""
         from converter.formats import from_live
-        from verify.engine import Engine, first_line
+        from verify.engine import Engine
 
-        try:
+        with _failing(Stage.LOAD):
             self.engine = Engine(lambda: from_live(self.model), self.wanted, self.device)
-        except EquiportError:
-            raise
-        except Exception as error:
-            raise Failure(Stage.LOAD, first_line(error)) from error
         return self.engine.description
 
     def begin_run(self, inputs: dict[str, np.ndarray], folder: Path) -> None:
@@ -83,14 +94,8 @@ class LiveSide:
 
     def weights(self) -> Holding:
         """Return what the model holds."""
-        from verify.engine import first_line
-
-        try:
+        with _failing(Stage.LOAD):
             return self.engine.weights()
-        except EquiportError:
-            raise
-        except Exception as error:
-            raise Failure(Stage.LOAD, first_line(error)) from error
 
     def ability(self) -> Ability:
         """Tell whether the model trains."""
@@ -100,58 +105,28 @@ class LiveSide:
         self, plan: Plan, inputs: Outputs, targets: Outputs, signature: Signature | None
     ) -> Learned:
         """Carry out a plan of training; see `verify.engine.Engine.learn`."""
-        from verify.engine import first_line
-
-        try:
+        with _failing(Stage.RUN):
             return self.engine.learn(plan, inputs, targets, signature)
-        except EquiportError:
-            raise
-        except Exception as error:
-            raise Failure(Stage.RUN, first_line(error)) from error
 
     def graph(self, signature: Signature | None) -> ir.Model:
         """Return the model as an ONNX graph; see `verify.engine.Engine.graph`."""
-        from verify.engine import first_line
-
-        try:
+        with _failing(Stage.TRACE):
             return self.engine.graph(signature)
-        except EquiportError:
-            raise
-        except Exception as error:
-            raise Failure(Stage.TRACE, first_line(error)) from error
 
     def frozen(self, signature: Signature) -> list[Frozen]:
         """Return what tracing freezes; see `verify.engine.Engine.frozen`."""
-        from verify.engine import first_line
-
-        try:
+        with _failing(Stage.TRACE):
             return self.engine.frozen(signature)
-        except EquiportError:
-            raise
-        except Exception as error:
-            raise Failure(Stage.TRACE, first_line(error)) from error
 
     def recorded(self, inputs: dict[str, np.ndarray], folder: Path) -> Outputs:
         """Return what the model computes on its way; see `verify.engine.Engine.recorded`."""
-        from verify.engine import first_line
-
-        try:
+        with _failing(Stage.RUN):
             return self.engine.recorded(inputs)
-        except EquiportError:
-            raise
-        except Exception as error:
-            raise Failure(Stage.RUN, first_line(error)) from error
 
     def in_float64(self, inputs: dict[str, np.ndarray], folder: Path) -> Outputs:
         """Return the outputs of the model in float64; see `verify.engine.Engine.in_float64`."""
-        from verify.engine import first_line
-
-        try:
+        with _failing(Stage.RUN):
             return self.engine.in_float64(inputs)
-        except EquiportError:
-            raise
-        except Exception as error:
-            raise Failure(Stage.RUN, first_line(error)) from error
 
     def time(self, count: int) -> list[float]:
         """Repeat the last run and return the seconds of each."""

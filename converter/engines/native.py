@@ -21,7 +21,7 @@ TRAINING = {
     "Dropout stays off, and model.pt2 is in inference mode",
     False: "all parameters train; BatchNormalization uses its running statistics, Dropout is off",
 }
-"""What ``--for training`` gives so far, by whether the target is PyTorch."""
+"""What ``--for training`` gives so far, by whether batch normalisation follows the mode."""
 
 
 def rebuild(
@@ -54,7 +54,7 @@ def rebuild(
     record = Record(signature, weights, source.framework, "native", options.purpose)
     result = Conversion(module, None, None, graph, signature)
     if options.purpose == "training":
-        result.notes.append(TRAINING[options.to == "torch"])
+        result.notes.append(TRAINING[options.to == "torch" and _normalises(graph)])
     if path is not None:
         with progress.stage("save") as stage:
             result.notes += save(module, graph, record, path, options.to)
@@ -64,6 +64,11 @@ def rebuild(
 
         result.model = ConvertedModel.from_graph(graph, record)
     return result
+
+
+def _normalises(graph: ir.Model) -> bool:
+    """Tell whether batch normalisation is one node, and not, as Keras's, written out."""
+    return any(node.op_type == "BatchNormalization" for node in graph.graph.all_nodes())
 
 
 def build(graph: ir.Model, options: Options) -> Any:

@@ -234,6 +234,19 @@ def test_for_training_follows_train_and_eval(net: nn.Module) -> None:
     )
 
 
+def test_for_training_says_that_batch_normalisation_of_keras_stays_as_it_is() -> None:
+    import keras
+
+    layers = [keras.layers.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(2)]
+    result = converter.convert(keras.Sequential(layers), "torch", purpose="training", verify=False)
+    assert any("uses its running statistics" in note for note in result.notes)
+    before = {name: buffer.clone() for name, buffer in result.model.named_buffers()}
+    assert before
+    result.model.train()(torch.randn(8, 4))
+    for name, buffer in result.model.named_buffers():
+        assert torch.equal(buffer, before[name]), name
+
+
 @pytest.mark.parametrize("to", ["torch", "tf"])
 def test_a_type_that_the_target_lacks_says_what_carries_it(to: str) -> None:
     import onnx.parser
