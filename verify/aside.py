@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from converter.errors import EquiportError
 from verify.worker_side import WorkerSide
 
 if TYPE_CHECKING:
@@ -57,7 +58,11 @@ class Aside:
             path = Path(place) / "model.onnx"
             ir.save(model.clone(), path, external_data=path.name + ".data")
             side = self._loading(path, runtime)
-            side.end_load()
+            try:
+                side.end_load()
+            except EquiportError as error:  # the file is ours, and gone
+                message = error.message.replace(str(path), "the graph")
+                raise type(error)(message, hint=error.hint) from error
             side.begin_run(dict(inputs), Path(place))
             return side.end_run()[0]  # mapped: they outlive the files' names
 

@@ -60,8 +60,9 @@ def test_a_graph_that_is_refused_does_not_end_the_process(aside: Aside) -> None:
     aside.run("onnxruntime", graph(), {"x": X})
     assert aside.side is not None
     process = aside.side.process
-    with pytest.raises(UnreadableModelError, match="Tanhh"):
+    with pytest.raises(UnreadableModelError, match="cannot run the graph.*Tanhh") as caught:
         aside.run("onnxruntime", graph("Tanhh"), {"x": X})
+    assert "equiport-aside" not in str(caught.value)
     assert aside.side.process is process
     aside.run("onnxruntime", graph(), {"x": X})
 
