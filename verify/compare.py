@@ -103,8 +103,9 @@ def _by_noise(
     usable = np.isfinite(a) & np.isfinite(b)
     found = judge(b, noise, usable)
     reason = _not_finite(a, sums)
-    overflow = int(np.count_nonzero(np.isfinite(b) & np.isfinite(noise.exact) & ~np.isfinite(a)))
-    if reason and overflow:
+    brink = _brink(a, noise)
+    if reason and brink.any():
+        overflow = np.count_nonzero(brink & ~np.isfinite(a))
         reason += f"; a overflows {noise.dtype}: in {overflow} of them the exact result is finite"
     if not reason:
         reason = _beyond_float64(a, b, usable & ~np.isfinite(noise.exact), allowed)
@@ -124,8 +125,26 @@ def _by_noise(
         noise_rms=noise.source_rms,
         ties=found.ties,
         noise_max=noise.source_max,
-        overflow=overflow if found.passed and overflow == sums.not_finite else 0,
+        overflow=_overflow(a, b, noise, brink) if reason or not found.passed else 0,
     )
+
+
+def _brink(a: np.ndarray, noise: OutputNoise) -> np.ndarray:
+    """Return where a, or a run of it that rounds more, is not finite and the exact result is."""
+    overflows = ~np.isfinite(a)
+    for far in noise.far_results:
+        overflows |= ~np.isfinite(far)
+    return overflows & np.isfinite(noise.exact)
+
+
+def _overflow(a: np.ndarray, b: np.ndarray, noise: OutputNoise, brink: np.ndarray) -> int:
+    """Return how many elements overflow in a, or nearly so; 0 where another one is wrong."""
+    finite = np.isfinite(a) & np.isfinite(b)
+    with np.errstate(invalid="ignore"):
+        same = finite | (np.isnan(a) & np.isnan(b)) | (a == b)
+    if (~same & ~brink).any() or not judge(b, noise, finite & ~brink).passed:
+        return 0
+    return int(np.count_nonzero(brink))
 
 
 def _with_ties(

@@ -73,7 +73,7 @@ def nothing_but_noise(outputs: Mapping[str, OutputComparison]) -> str:
         item = max(far, key=lambda item: item.overflow)
         return (
             f"{OVERFLOWS}: {item.overflow} of {item.count} elements of {item.name} are NaN or "
-            f"infinite where the exact result, in float64, is not"
+            "infinite in a, or in a run of it that rounds a little more, and finite in float64"
         )
     worst = max(failed, key=lambda item: item.noise or 0.0, default=None)
     if worst is None or worst.noise is None:

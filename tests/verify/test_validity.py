@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
 from verify import verify
-from verify.validity import NumbersSeen
+from verify.compare import compare
+from verify.noise import Reference
+from verify.validity import OVERFLOWS, NumbersSeen, nothing_but_noise
 
 torch = pytest.importorskip("torch")
 
@@ -48,6 +52,29 @@ def test_users_data_stays_as_it_is() -> None:
     assert any("NaN in up to 100 %" in note for note in report.findings)
 
 
+class Draws:
+    """A graph whose result is always the exact one, but where results move far."""
+
+    choices: ClassVar[dict] = {}
+
+    def __init__(self, exact: np.ndarray, far: np.ndarray) -> None:
+        self.result, self.far = exact, far
+
+    def exact(self, inputs):
+        return {"y": self.result}
+
+    def own(self, inputs):
+        return {"y": self.result.astype(np.float16)}
+
+    def moved(self, inputs, seed, reach=1):
+        return {"y": (self.far if reach > 1 else self.result).astype(np.float16)}
+
+
+def noise_of(exact: np.ndarray, far: np.ndarray):
+    runs = Draws(exact, far)
+    return Reference(None, runs).noise({}, runs.own({}))["y"]
+
+
 HALVES = "x:float16[batch,8]"
 
 
@@ -78,6 +105,21 @@ def test_an_overflow_on_inputs_that_were_asked_for_fails_and_is_called_so() -> N
     report = verify(Function(overflowing), Function(careful), inputs=(x,), locate=False)
     assert not report.passed
     assert "a overflows float16: in 16 of them the exact result is finite" in report.failures[0]
+
+
+def test_a_source_on_the_brink_of_an_overflow_decides_nothing_either() -> None:
+    exact, far = np.full((2, 4), 0.5), np.array([[np.nan] * 4, [0.5] * 4])
+    noise = noise_of(exact, far)
+    wrong = np.full((2, 4), 0.5, np.float16)
+    wrong[0, 1] = 0.9
+    item = compare("y", noise.source, wrong, None, noise)
+    assert not item.passed
+    assert item.overflow == 4
+    assert nothing_but_noise({"y": item}).startswith(OVERFLOWS)
+    wrong[1, 1] = 0.9
+    item = compare("y", noise.source, wrong, None, noise)
+    assert not item.overflow
+    assert not nothing_but_noise({"y": item})
 
 
 def test_what_counts_as_little() -> None:

@@ -69,8 +69,8 @@ class OutputComparison:
         error: b's difference from the exact result, of the element that comes closest to its limit;
             ``None`` where the noise was not measured.
         noise_max: the source's own largest error, in units of the output, where it was measured.
-        overflow: elements that are NaN or infinite in a alone, the exact result being finite, where
-            nothing else is wrong.
+        overflow: elements that are NaN or infinite in a alone, or in runs of it that round more,
+            the exact result being finite, where nothing else is wrong.
     """
 
     name: str

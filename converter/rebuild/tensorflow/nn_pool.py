@@ -111,7 +111,8 @@ def lp_pool(
 
 @op("GlobalAveragePool", since=1)
 def global_average_pool(X):
-    return tf.reduce_mean(X, list(range(2, X.shape.rank)), True)
+    wide = tf.cast(X, tf.float32) if X.dtype.size < 4 else X  # as in `reduction`
+    return tf.cast(tf.reduce_mean(wide, list(range(2, X.shape.rank)), True), X.dtype)
 
 
 @op("GlobalMaxPool", since=1)

@@ -13,6 +13,8 @@ from converter.rebuild.tensorflow.table import op
 
 _WIDER = {tf.uint8: tf.int32, tf.uint16: tf.int32, tf.uint32: tf.int64, tf.uint64: tf.int64}
 _WIDER |= {tf.int8: tf.int32, tf.int16: tf.int32}
+# TensorFlow adds up 16-bit floats in 16 bits, where the mean of 96 times 10,000 is infinite.
+_WIDER |= {tf.float16: tf.float32, tf.bfloat16: tf.float32}
 
 
 def _mean(x, axes, keep):
