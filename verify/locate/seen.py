@@ -14,7 +14,8 @@ import onnx_ir as ir
 
 from converter.rebuild.pytorch.dtypes import from_numpy
 from verify.locate.closeness import SCRAMBLED, compare, fingerprint, flat
-from verify.locate.origin import ready, suspects
+from verify.locate.origin import suspects
+from verify.locate.pairs import ready
 from verify.locate.recording import Recording
 
 LIMIT = 1e-6
