@@ -56,8 +56,9 @@ def places(model: ir.Model, facts: Facts, wanted: Iterable[str] | None = None) -
     """Return every place in a graph at which a fault of the wanted kinds (all) can be made."""
     names = list(wanted) if wanted is not None else list(KINDS)
     found = []
+    read = read_nodes(model)
     for index, node in enumerate(model.graph.all_nodes()):
-        for name in names:
+        for name in names if node in read else ():
             for ordinal, _ in enumerate(KINDS[name].find(node, facts)):
                 found.append(Place(name, index, ordinal))
     return found
@@ -85,7 +86,7 @@ def plant(model: ir.Model, facts: Facts, place: Place, seed: int) -> Mutant:
     copy = model.clone()
     node = list(copy.graph.all_nodes())[place.node]
     edit = list(KINDS[place.kind].find(node, facts))[place.ordinal]
-    truth = _truth(node, edit, facts)
+    truth = _truth(node, edit, facts, _owners(copy))
     generator = np.random.default_rng([seed, place.node, place.ordinal])
     operator = node.op_type
     edit.change(generator)
@@ -93,47 +94,81 @@ def plant(model: ir.Model, facts: Facts, place: Place, seed: int) -> Mutant:
     return Mutant(copy, place, operator, truth)
 
 
-def _truth(node: ir.Node, edit: Edit, facts: Facts) -> frozenset[str]:
+def read_nodes(model: ir.Model) -> set[ir.Node]:
+    """Return the nodes whose results reach an output by more than their shape.
+
+    Keras, for one, computes a recurrent layer's first step only to see what shape it has.
+    """
+    found: set[ir.Node] = set()
+    values = [v for graph in (model.graph, *_owners(model)) for v in graph.outputs]
+    seen = set(values)
+    while values:
+        node = values.pop().producer()
+        if node is None or node in found:
+            continue
+        found.add(node)
+        for value in () if node.op_type in ("Shape", "Size") else node.inputs:
+            if value is not None and value not in seen:
+                seen.add(value)
+                values.append(value)
+    return found
+
+
+Owners = dict[ir.Graph, ir.Node]
+
+
+def _owners(model: ir.Model) -> Owners:
+    """Return the node in which each body lies."""
+    return {
+        attribute.as_graph(): node
+        for node in model.graph.all_nodes()
+        for attribute in node.attributes.values()
+        if attribute.type == ir.AttributeType.GRAPH
+    }
+
+
+def _truth(node: ir.Node, edit: Edit, facts: Facts, owners: Owners) -> frozenset[str]:
+    nodes = {node}
     if edit.value is not None:
-        return _readers(edit.value, facts)
-    names = set(_with_owners(node))
-    for value in node.outputs:
-        if facts.constant(value) is not None:
-            names |= _readers(value, facts)
-    if edit.rewires:
-        names |= _readers_by_position(node)
-    if edit.lost is not None and (producer := edit.lost.producer()) is not None:
-        names.update(_with_owners(producer))
-    return frozenset(names)
+        nodes = _readers(edit.value, facts)
+    else:
+        for value in node.outputs:
+            if facts.constant(value) is not None:
+                nodes |= _readers(value, facts)
+        if edit.rewires:
+            nodes |= _readers_by_position(node)
+        if edit.lost is not None and (producer := edit.lost.producer()) is not None:
+            nodes.add(producer)
+    return frozenset(name for one in nodes for name in _with_owners(one, owners))
 
 
-def _readers(value: ir.Value, facts: Facts) -> frozenset[str]:
+def _readers(value: ir.Value, facts: Facts) -> set[ir.Node]:
     """Return what reads a value, and what reads the constants that are made of it."""
-    names: set[str] = set()
+    nodes: set[ir.Node] = set()
     seen = [value]
     for one in seen:
         for reader, _ in one.uses():
-            names.update(_with_owners(reader))
+            nodes.add(reader)
             seen += [out for out in reader.outputs if facts.constant(out) is not None]
-    return frozenset(names)
+    return nodes
 
 
-def _readers_by_position(node: ir.Node) -> frozenset[str]:
-    names: set[str] = set()
+def _readers_by_position(node: ir.Node) -> set[ir.Node]:
+    nodes: set[ir.Node] = set()
     seen = list(node.outputs)
     for value in seen:
         for reader, _ in value.uses():
-            names.update(_with_owners(reader))
+            nodes.add(reader)
             if reader.op_type in MOVING:
                 seen += reader.outputs
-    return frozenset(names)
+    return nodes
 
 
-def _with_owners(node: ir.Node) -> list[str]:
+def _with_owners(node: ir.Node, owners: Owners) -> list[str]:
     """Return a node's name and those of the nodes in whose bodies it lies."""
     names = [node.name or ""]
     graph = node.graph
-    while graph is not None and (owner := getattr(graph, "parent_node", None)) is not None:
-        names.append(owner.name or "")
-        graph = owner.graph
+    while graph in owners:
+        names.append(owners[graph].name or "")
+        graph = owners[graph].graph
     return names

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.mutants.facts import Facts, observe
 from benchmarks.mutants.graphs import FLOAT, INT64, Drawing
 from benchmarks.mutants.judge import Verdict
-from benchmarks.mutants.plant import Place, places
+from benchmarks.mutants.plant import Place, places, plant, read_nodes
 from benchmarks.mutants.spans import span
 from benchmarks.mutants.tables import tables
 from benchmarks.mutants.unchanged import UNKNOWN, why_unchanged
@@ -125,3 +125,37 @@ def test_a_tiny_epsilon_is_lost_in_rounding(epsilon: float, lost: bool) -> None:
 def test_each_fault_that_changes_nothing_is_listed_with_its_reason() -> None:
     same = Verdict("m", "k", 7, 0, "Max", changed=False, bits=False, why="only its shape is read")
     assert "m, k, node 7 (Max), the same bits: only its shape is read" in tables([same], {})
+
+
+def test_nothing_is_planted_where_only_a_shape_is_read() -> None:
+    d = Drawing("first step", 0)
+    x = d.input("x", FLOAT, ["batch", 4])
+    first = d.add("Tanh", x)
+    zeros = d.add("ConstantOfShape", d.add("Shape", first))
+    y = d.add("Add", d.add("Sigmoid", x), zeros)
+    model = d.model(y=(y, FLOAT, ["batch", 4]))
+    assert {node.op_type for node in model.graph} - {
+        node.op_type for node in read_nodes(model)
+    } == {"Tanh"}
+    facts = observe(model, {"x": np.ones((3, 4), np.float32)})
+    at = {list(model.graph)[place.node].op_type for place in places(model, facts)}
+    assert "Tanh" not in at
+    assert "Sigmoid" in at
+
+
+def test_a_fault_in_a_body_is_found_at_the_loop() -> None:
+    model = ir.from_onnx_text("""<ir_version: 10, opset_import: ["" : 20]>
+        g (float[3] x, bool go) => (float[3] y) {
+            turns = Constant<value_int=2>()
+            y = Loop(turns, go, x)<body = step (int64 i, bool on, float[3] s)
+                                   => (bool next, float[3] t) {
+                next = Identity(on)
+                t = Tanh(s)
+            }>
+        }""")
+    for index, node in enumerate(model.graph.all_nodes()):
+        node.name = f"{node.op_type}_{index}"
+    facts = observe(model, {"x": np.ones(3, np.float32), "go": np.array(True)})
+    place = next(p for p in places(model, facts) if p.kind.startswith("activation"))
+    truth = plant(model, facts, place, 0).truth
+    assert {name.split("_")[0] for name in truth} == {"Tanh", "Loop"}

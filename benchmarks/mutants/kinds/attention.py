@@ -131,6 +131,8 @@ def mask_off_by_one(node: ir.Node, facts: Facts) -> Iterator[Edit]:
 def one_condition(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """Only one of two conditions holds; its shape is kept."""
     neutral = 1 if node.op_type == "And" else 0
+    if node.inputs[0] is node.inputs[1]:
+        return
     if any(holds(value, facts, neutral, neutral) for value in node.inputs):
         return  # a condition that is the same everywhere
     if facts.shape(node.inputs[0]) == facts.shape(node.outputs[0]) and facts.known(node.inputs[0]):

@@ -18,6 +18,8 @@ def output_order(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     value, graph = node.outputs[0], node.graph
     if not isinstance(graph, ir.Graph) or not graph.outputs or value is not graph.outputs[0]:
         return
+    if not facts.known(value):  # of a body, whose outputs count by their order
+        return
     for other in graph.outputs[1:]:
         same = facts.dtype(other) == facts.dtype(value)
         if same and facts.shape(other) == facts.shape(value):
