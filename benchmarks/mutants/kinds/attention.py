@@ -40,6 +40,8 @@ def scale_squared(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     if index is not None:
         factor = facts.constant(node.inputs[index])
         assert factor is not None
+        if not factor.any():
+            return
         yield Edit(lambda rng: put(node, index, (factor * factor).astype(factor.dtype)))
 
 
