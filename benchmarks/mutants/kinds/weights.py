@@ -84,7 +84,7 @@ def transposed(node: ir.Node, facts: Facts) -> Iterator[Edit]:
 @kind("weight: two of one shape exchanged")
 def exchanged(node: ir.Node, facts: Facts) -> Iterator[Edit]:
     """Two weights of the same shape are in each other's place, at one reader of the first."""
-    for index, value in enumerate(node.inputs):
+    for index, value in enumerate(node.inputs if node.op_type != "Shape" else ()):
         array = facts.weight(value)
         if value is None or array is None or array.size < FEW or value.uses()[0][0] is not node:
             continue
