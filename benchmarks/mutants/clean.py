@@ -111,14 +111,14 @@ def _compare(
 
 
 def _inside(model: Subject, target: ir.Model, seed: int) -> list[str]:
-    """Compare node by node and return where it finds an error."""
+    """Compare node by node and return where it finds an error, or why it cannot."""
     from verify.locate import locate_graphs
 
     try:
         inputs = random_inputs(model.signature, TYPICAL, seed)
         depth = locate_graphs(model.graph, target, inputs)
-    except (EquiportError, ValueError, RuntimeError):
-        return []
+    except (EquiportError, ValueError, RuntimeError) as error:
+        return [f"node by node: not compared: {error}"]
     return [f"node by node: {node.node} ({node.op})" for node in depth.origins]
 
 

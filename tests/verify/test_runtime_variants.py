@@ -92,6 +92,8 @@ def test_xla_compiles_the_whole() -> None:
     )
     stages = {run.stage for run in compiled.runs if run.sizes.get("batch") != 0}
     assert stages == {Stage.RUN}  # no rows may be refused by whoever likes
+    empty = [run.stage for run in compiled.runs if run.sizes.get("batch") == 0]
+    assert empty == [Stage.REFUSED]
     assert "XLA" in compiled.failures[0]
 
 

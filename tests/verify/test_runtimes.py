@@ -223,6 +223,7 @@ def test_an_output_that_is_no_tensor_is_a_row() -> None:
     both = verify(Odd(), Odd(), inputs="x:float32[n]", seeds=1)
     stages = {run.stage for run in both.runs if run.sizes["n"] != 0}  # no rows may be refused
     assert stages == {Stage.RUN}  # not a model that refuses its inputs
+    assert [run.stage for run in both.runs if run.sizes["n"] == 0] == [Stage.REFUSED]
 
 
 def test_what_only_pytorch_knows_is_unpacked() -> None:
