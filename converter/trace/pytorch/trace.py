@@ -17,15 +17,12 @@ from converter.formats.torch_signature import output_names
 from converter.formats.torch_words import words_of
 from converter.graph.clean import clean
 from converter.signature import Signature
-from converter.trace.pytorch import attention
 from converter.trace.pytorch.examples import Example, example_sizes, from_signature, make
 from converter.trace.pytorch.provenance import record_provenance
-from converter.trace.pytorch.recurrent import translations, whole_layers
+from converter.trace.pytorch.recurrent import whole_layers
+from converter.trace.pytorch.registry import to_onnx
 from converter.trace.pytorch.unsupported import untranslated
 from converter.trace.pytorch.weights import bind_weights
-
-OPSET = 23
-"""The newest opset that `torch.onnx` has translations for."""
 
 
 def trace(
@@ -58,28 +55,19 @@ def trace(
         if names is None:
             specs = own.inputs if own else ()
             names = tuple(s.name for s in specs) or tuple(program.graph_signature.user_inputs)
-        table = translations() | attention.TRANSLATIONS
         try:
             with whole_layers():
-                onnx_program = torch.onnx.export(
-                    program,
-                    dynamo=True,
-                    optimize=False,
-                    verbose=False,
-                    opset_version=OPSET,
-                    custom_translation_table=table,
-                )
+                onnx_program = to_onnx(program)
         except EquiportError:
             raise
         except Exception as error:
-            if missing := untranslated(program, table, OPSET, keep_paths):
+            if missing := untranslated(program, keep_paths):
                 raise UnsupportedOpsError(
                     missing,
                     stage="tracing PyTorch to ONNX",
                     hint="Write these parts of the model with other operators.",
                 ) from error
             raise as_trace_error(error) from error
-    assert onnx_program is not None
     model = onnx_program.model
     bind_weights(model, program)
     name_inputs(model, names, signature or own)

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import torch
 
 from converter.errors import UnsupportedOp
 from converter.trace.pytorch.provenance import source_line
+from converter.trace.pytorch.registry import OPSET, registry
 
 
 def untranslated(
-    program: torch.export.ExportedProgram,
-    translations: Mapping[Callable[..., Any], Callable[..., Any]],
-    opset: int,
-    keep_paths: bool = False,
+    program: torch.export.ExportedProgram, keep_paths: bool = False
 ) -> list[UnsupportedOp]:
     """Return the operators without a translation, each where the user wrote it.
 
     Args:
         program: what `torch.export` made.
-        translations: our own translations, beside `torch.onnx`'s.
-        opset: the opset that is written.
     """
-    from torch.onnx._internal.exporter import _dispatching, _fx_passes, _registration
+    from torch.onnx._internal.exporter import _dispatching, _fx_passes
 
-    registry = _registration.ONNXRegistry().from_torchlib(opset_version=opset)
-    for operator, translation in translations.items():
-        registry.register_op(operator, translation, is_complex=False)
-    decomposed = _fx_passes.decompose_with_registry(program, registry)
+    decomposed = _fx_passes.decompose_with_registry(program, registry())
     return [
-        describe(node, opset, keep_paths)
+        describe(node, keep_paths)
         for node in operator_nodes(decomposed.graph_module)
-        if _dispatching.dispatch(node, registry)[0] is None
+        if _dispatching.dispatch(node, registry())[0] is None
     ]
 
 
@@ -46,13 +38,13 @@ def operator_nodes(module: torch.fx.GraphModule) -> Iterator[torch.fx.Node]:
                     yield node
 
 
-def describe(node: torch.fx.Node, opset: int, keep_paths: bool) -> UnsupportedOp:
+def describe(node: torch.fx.Node, keep_paths: bool) -> UnsupportedOp:
     """Say which operator it is and where it comes from, in the user's names."""
     operator = node.meta.get("original_aten") or node.target
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     return UnsupportedOp(
         op=str(operator).removeprefix("<OpOverload(op='"),
-        version=opset,
+        version=OPSET,
         node=node.name,
         module_path=stack[-1][0] if stack else "",
         source_line=source_line(node.meta.get("stack_trace") or "", keep_paths),
