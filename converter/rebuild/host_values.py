@@ -150,6 +150,27 @@ def rounded(a: float, to: int) -> float:
     return a
 
 
+def range_length(start: Scalar, limit: Scalar, delta: Scalar, element_type: int) -> int:
+    """Return how many numbers an ONNX `Range` of plain numbers counts.
+
+    The quotient is rounded as its type rounds it: `arange(0, 0.3, 0.1)` has three numbers, but the
+    exact quotient of the three float32 numbers lies a little above 3.
+
+    Raises:
+        ZeroDivisionError: the step is 0.
+    """
+    if element_type not in _FLOATS:
+        return max(-((start - limit) // delta), 0)
+    if delta == 0:
+        raise ZeroDivisionError("the step of a Range is 0")
+    if element_type == 1:
+        span = rounded(rounded(limit, 1) - rounded(start, 1), 1)
+        steps = rounded(span / rounded(delta, 1), 1)
+    else:
+        steps = (limit - start) / delta
+    return max(math.ceil(steps), 0)
+
+
 def _unary(name: str, plain: Callable[[Any], Any]) -> Callable[[Scalar], Scalar]:
     def apply(a: Scalar) -> Scalar:
         arithmetic = _arithmetic((a,))

@@ -448,7 +448,8 @@ class _Writer:
             return False
         try:
             results = handler.function(*known, **attributes, **bound)
-        except NotOnHost:
+        except (NotOnHost, ArithmeticError, LookupError):
+            # A division by 0 or an index past the end: the framework's own kernel says so.
             return False
         results = results if handler.multiple else (results,)
         arguments = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from converter.rebuild.pytorch.dtypes import from_numpy, to_framework
+from converter.rebuild.host_values import is_plain, range_length
+from converter.rebuild.pytorch.dtypes import from_numpy, to_framework, to_onnx
 from converter.rebuild.pytorch.table import op
 
 
@@ -17,19 +18,40 @@ def constant_of_shape(input, *, value=None, device):
 
 
 @op("Range", since=11, either=("start", "limit", "delta"))
-def range_(start, limit, delta, *, stash_type=1, device):
-    given = [x for x in (start, limit, delta) if isinstance(x, torch.Tensor)]
-    if not given or torch.jit.is_tracing():
-        dtype = given[0].dtype if given else None
-        return torch.arange(start, limit, delta, dtype=dtype, device=device)
-    wide = torch.float32 if given[0].dtype.itemsize == 2 else given[0].dtype
-    start, limit, delta = (
-        x.reshape(()).to(wide) if isinstance(x, torch.Tensor) else x for x in (start, limit, delta)
-    )
-    span = limit - start
-    span = span.double() if isinstance(span, torch.Tensor) else span
-    count = torch.ceil(torch.true_divide(span, delta)).clamp(min=0).long().item()
-    return (start + torch.arange(count, device=device) * delta).to(given[0].dtype)
+def range_(start, limit, delta, *, stash_type=1, output_type, device):
+    bounds = [x[0] if isinstance(x, tuple) else x for x in (start, limit, delta)]
+    # A bound that is known before the run is a Python number: its type is the output's.
+    given = [x for x in bounds if isinstance(x, torch.Tensor)]
+    dtype = to_framework(output_type) if output_type else given[0].dtype
+    if torch.jit.is_tracing() or (not given and not dtype.is_floating_point):
+        return torch.arange(*bounds, dtype=dtype, device=device)
+    if all(map(is_plain, bounds)):
+        count = range_length(*bounds, to_onnx(dtype))
+    elif not given:  # symbolic sizes
+        return torch.arange(*bounds, dtype=dtype, device=device)
+    else:
+        count = _count(*(_scalar(x, dtype, device) for x in bounds))
+    wide = torch.float64 if dtype.is_floating_point else torch.int64
+    start, _, delta = (x.reshape(()).to(wide) if isinstance(x, torch.Tensor) else x for x in bounds)
+    return (start + torch.arange(count, dtype=wide, device=device) * delta).to(dtype)
+
+
+def _scalar(x, dtype, device):
+    if isinstance(x, torch.Tensor):
+        return x.reshape(()).to(dtype)
+    return torch.scalar_tensor(x, dtype=dtype, device=device)
+
+
+def _count(start, limit, delta):
+    """Return how many numbers a `Range` has; the quotient is rounded as its type rounds it."""
+    if not start.is_floating_point():
+        start, limit, delta = start.long(), limit.long(), delta.long()
+        count = -torch.div(start - limit, delta, rounding_mode="floor")
+    else:
+        if start.dtype.itemsize == 2:
+            start, limit, delta = start.float(), limit.float(), delta.float()
+        count = torch.ceil((limit - start) / delta)
+    return count.clamp(min=0).long().item()
 
 
 @op("EyeLike", since=9)

@@ -342,7 +342,8 @@ def _pad_constant(data, begins, ends, value):
     value = value[0] if isinstance(value, tuple) else value
     if data.dtype == torch.bool:
         return F.pad(data.to(torch.uint8), amounts, value=int(value or 0)).bool()
-    return F.pad(data, amounts, value=value or 0)
+    # Not F.pad: its fill is a float, and an integer past 2^53 is none.
+    return torch.constant_pad_nd(data, amounts, value or 0)
 
 
 def _pad_axis(data, axis, begin, end, mode):

@@ -7,7 +7,7 @@ import math
 import tensorflow as tf
 
 from converter.rebuild.tensorflow.math import widened
-from converter.rebuild.tensorflow.shapes import axis_of, dims, product, vector
+from converter.rebuild.tensorflow.shapes import axis_of, dims, number, product, vector
 from converter.rebuild.tensorflow.table import op
 
 
@@ -30,23 +30,23 @@ def p_relu(X, slope):
 
 @op("ThresholdedRelu", since=10)
 def thresholded_relu(X, *, alpha=1.0):
-    return tf.where(tf.cast(alpha, X.dtype) < X, X, tf.zeros_like(X))
+    return tf.where(number(alpha, X.dtype) < X, X, tf.zeros_like(X))
 
 
 @op("Elu", since=6)
 def elu(X, *, alpha=1.0):
-    return tf.where(X < 0, tf.cast(alpha, X.dtype) * tf.math.expm1(tf.minimum(X, 0)), X)
+    return tf.where(X < 0, number(alpha, X.dtype) * tf.math.expm1(tf.minimum(X, 0)), X)
 
 
 @op("Celu", since=12)
 def celu(X, *, alpha=1.0):
-    a = tf.cast(alpha, X.dtype)
+    a = number(alpha, X.dtype)
     return tf.maximum(X, 0) + tf.minimum(a * tf.math.expm1(tf.minimum(X, 0) / a), 0)
 
 
 @op("Selu", since=6)
 def selu(X, *, alpha=1.6732631921768188, gamma=1.0507010221481323):
-    a, g = tf.cast(alpha, X.dtype), tf.cast(gamma, X.dtype)
+    a, g = number(alpha, X.dtype), number(gamma, X.dtype)
     return g * tf.where(X > 0, X, a * tf.math.expm1(tf.minimum(X, 0)))
 
 
@@ -67,25 +67,25 @@ def mish(X):
 
 @op("Swish", since=24)
 def swish(X, *, alpha=1.0):
-    return X * tf.sigmoid(tf.cast(alpha, X.dtype) * X)
+    return X * tf.sigmoid(number(alpha, X.dtype) * X)
 
 
 @op("Shrink", since=9)
 def shrink(input, *, bias=0.0, lambd=0.5):
     x = tf.cast(input, tf.float64) if input.dtype.is_integer else input
-    b, limit = tf.cast(bias, x.dtype), tf.cast(lambd, x.dtype)
+    b, limit = number(bias, x.dtype), number(lambd, x.dtype)
     shrunk = tf.where(x < -limit, x + b, tf.where(x > limit, x - b, tf.zeros_like(x)))
     return tf.cast(shrunk, input.dtype)
 
 
 @op("HardSigmoid", since=6)
 def hard_sigmoid(X, *, alpha=0.20000000298023224, beta=0.5):
-    return tf.clip_by_value(tf.cast(alpha, X.dtype) * X + tf.cast(beta, X.dtype), 0, 1)
+    return tf.clip_by_value(number(alpha, X.dtype) * X + number(beta, X.dtype), 0, 1)
 
 
 @op("HardSwish", since=14)
 def hard_swish(X):
-    return X * tf.clip_by_value(X / 6 + tf.cast(0.5, X.dtype), 0, 1)
+    return X * tf.clip_by_value(X / 6 + number(0.5, X.dtype), 0, 1)
 
 
 @op("Sigmoid", since=6)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from converter.rebuild.host_values import flatten, shape_of
 from converter.rebuild.tensorflow import scalars  # noqa: F401  registers the symbolic arithmetic
-from converter.rebuild.tensorflow.dtypes import to_framework
+from converter.rebuild.tensorflow.dtypes import number, to_framework
 
 Nested = Any
 
@@ -62,7 +62,7 @@ def as_tensor(value: Nested, dtype: int, device: None = None) -> tf.Tensor:
         return tf.constant(value, kind)
     if not isinstance(value, tuple):
         return tf.cast(value, kind)
-    return tf.reshape(tf.stack([tf.cast(item, kind) for item in items]), shape_of(value))
+    return tf.reshape(tf.stack([number(item, kind) for item in items]), shape_of(value))
 
 
 def check_input(x: tf.Tensor, name: str, dims: tuple[int | None, ...]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from converter.rebuild.tensorflow.shapes import dims
+from converter.rebuild.tensorflow.shapes import dims, number
 from converter.rebuild.tensorflow.table import op
 
 DOMAIN = "equiport"
@@ -38,7 +38,7 @@ def pad_spatial(x, pads, value=0.0):
     amounts = [(0, 0), *pads, (0, 0)]
     if any(isinstance(p, tf.Tensor) for pair in pads for p in pair):
         amounts = tf.stack([tf.stack([tf.cast(p, tf.int64) for p in pair]) for pair in amounts])
-    return tf.pad(x, amounts, constant_values=tf.cast(value, x.dtype))
+    return tf.pad(x, amounts, constant_values=number(value, x.dtype))
 
 
 @op("Conv", since=1, domain=DOMAIN)
@@ -298,4 +298,4 @@ def windows(x, kernel, strides, dilations):
 @op("BatchNormalization", since=1, domain=DOMAIN)
 def batch_normalization(X, scale, B, mean, var, *, epsilon=1e-5):
     scale, B, mean, var = (tf.cast(t, X.dtype) for t in (scale, B, mean, var))
-    return (X - mean) * (scale * tf.math.rsqrt(var + tf.cast(epsilon, X.dtype))) + B
+    return (X - mean) * (scale * tf.math.rsqrt(var + number(epsilon, X.dtype))) + B

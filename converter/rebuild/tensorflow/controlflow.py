@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from converter.rebuild.tensorflow.shapes import dims
+from converter.rebuild.tensorflow.shapes import dims, number
 from converter.rebuild.tensorflow.table import op
 from converter.rebuild.tensorflow.tensor_sequence import (
     TensorSequence,
@@ -64,7 +64,7 @@ def loop(M, cond, *v_initial, body, n_outputs):
         results = _unrolled(int(limit), cond, v_initial, body, n_outputs)
         if results is not None:
             return results
-    limit = 2**63 - 1 if M is None else tf.reshape(tf.cast(M, tf.int64), ())
+    limit = 2**63 - 1 if M is None else tf.reshape(number(M, tf.int64), ())
     return _looped(limit, going, v_initial, body, n_outputs - len(v_initial))
 
 

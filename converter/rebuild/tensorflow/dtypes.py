@@ -75,6 +75,14 @@ def to_onnx(dtype: tf.DType) -> int:
     return _ONNX[dtype]
 
 
+def number(x, dtype: tf.DType) -> tf.Tensor:
+    """Return a Python number or a scalar tensor in ``dtype``.
+
+    `tf.cast` would bring a Python float to float32 first, and an integer to int32.
+    """
+    return tf.cast(x, dtype) if isinstance(x, tf.Tensor) else tf.constant(x, dtype)
+
+
 def from_numpy(array: np.ndarray, element_type: int | None = None) -> tf.Tensor:
     """Return a tensor of the array's values; small types arrive in their carrier."""
     array = np.asarray(array)

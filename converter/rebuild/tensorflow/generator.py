@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from converter.rebuild.tensorflow.dtypes import from_numpy, to_framework
-from converter.rebuild.tensorflow.shapes import vector
+from converter.rebuild.host_values import is_plain, range_length
+from converter.rebuild.tensorflow.dtypes import from_numpy, to_framework, to_onnx
+from converter.rebuild.tensorflow.shapes import number, vector
 from converter.rebuild.tensorflow.table import op
 
 
@@ -16,15 +17,29 @@ def constant_of_shape(input, *, value=None):
 
 
 @op("Range", since=11, either=("start", "limit", "delta"))
-def range_(start, limit, delta, *, stash_type=1):
+def range_(start, limit, delta, *, stash_type=1, output_type):
     """Count first, then multiply: TensorFlow's own range adds up its rounding errors."""
-    dtypes = [x.dtype for x in (start, limit, delta) if isinstance(x, tf.Tensor)]
-    dtype = dtypes[0] if dtypes else tf.int64
-    wide = tf.int64 if dtype.is_integer else tf.float64 if dtype == tf.float64 else tf.float32
-    start, limit, delta = (tf.reshape(tf.cast(x, wide), ()) for x in (start, limit, delta))
-    steps = tf.cast(limit - start, tf.float64) / tf.cast(delta, tf.float64)
-    count = tf.cast(tf.maximum(tf.math.ceil(steps), 0), tf.int64)
-    return tf.cast(start + tf.cast(tf.range(count), wide) * delta, dtype)
+    bounds = [x[0] if isinstance(x, tuple) else x for x in (start, limit, delta)]
+    # A bound that is known before the run is a Python number: its type is the output's.
+    given = [x.dtype for x in bounds if isinstance(x, tf.Tensor)]
+    dtype = to_framework(output_type) if output_type else given[0]
+    wide = tf.int64 if dtype.is_integer else tf.float64
+    if all(map(is_plain, bounds)):
+        count = range_length(*bounds, to_onnx(dtype))
+    else:
+        count = _count(*(tf.reshape(number(x, dtype), ()) for x in bounds))
+    start, _, delta = (tf.reshape(number(x, wide), ()) for x in bounds)
+    return tf.cast(start + tf.cast(tf.range(number(count, tf.int64)), wide) * delta, dtype)
+
+
+def _count(start, limit, delta):
+    """Return how many numbers a `Range` has; the quotient is rounded as its type rounds it."""
+    if start.dtype.is_integer:
+        start, limit, delta = (tf.cast(x, tf.int64) for x in (start, limit, delta))
+        return tf.maximum(-tf.math.floordiv(start - limit, delta), 0)
+    if start.dtype.size == 2:
+        start, limit, delta = (tf.cast(x, tf.float32) for x in (start, limit, delta))
+    return tf.cast(tf.maximum(tf.math.ceil((limit - start) / delta), 0), tf.int64)
 
 
 @op("EyeLike", since=9)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from converter.rebuild.tensorflow.shapes import dims, product, vector
+from converter.rebuild.tensorflow.shapes import dims, number, product, vector
 from converter.rebuild.tensorflow.table import op
 
 
 @op("BatchNormalization", since=7)
 def batch_normalization_7(X, scale, B, mean, var, *, epsilon=1e-5, momentum=0.9, spatial=1):
     if not spatial:  # statistics for every single feature
-        factor = scale * tf.math.rsqrt(var + tf.cast(epsilon, X.dtype))
+        factor = scale * tf.math.rsqrt(var + number(epsilon, X.dtype))
         return ((X - mean) * factor + B,)
     return (_normalized(X, scale, B, mean, var, epsilon),)
 
@@ -33,7 +33,7 @@ def _normalized(x, scale, bias, mean, var, epsilon):
     scale, bias, mean, var = (
         tf.reshape(tf.cast(t, x.dtype), shape) for t in (scale, bias, mean, var)
     )
-    factor = scale * tf.math.rsqrt(var + tf.cast(epsilon, x.dtype))
+    factor = scale * tf.math.rsqrt(var + number(epsilon, x.dtype))
     return (x - mean) * factor + bias
 
 
@@ -41,7 +41,7 @@ def _normalized(x, scale, bias, mean, var, epsilon):
 def instance_normalization(input, scale, B, *, epsilon=1e-5):
     mean, var = tf.nn.moments(input, list(range(2, input.shape.rank)), keepdims=True)
     shape = [1, -1] + [1] * (input.shape.rank - 2)
-    normed = (input - mean) * tf.math.rsqrt(var + tf.cast(epsilon, input.dtype))
+    normed = (input - mean) * tf.math.rsqrt(var + number(epsilon, input.dtype))
     return normed * tf.reshape(scale, shape) + tf.reshape(B, shape)
 
 
@@ -50,7 +50,7 @@ def layer_normalization(X, Scale, B=None, *, axis=-1, epsilon=1e-5, stash_type=1
     axes = list(range(axis % X.shape.rank, X.shape.rank))
     wide = X if X.dtype in (tf.float32, tf.float64) else tf.cast(X, tf.float32)
     mean, var = tf.nn.moments(wide, axes, keepdims=True)
-    inverse = tf.math.rsqrt(var + tf.cast(epsilon, wide.dtype))
+    inverse = tf.math.rsqrt(var + number(epsilon, wide.dtype))
     y = tf.cast((wide - mean) * inverse, X.dtype) * Scale
     return (y if B is None else y + B), mean, inverse
 
@@ -60,7 +60,7 @@ def rms_normalization(X, scale, *, axis=-1, epsilon=1e-5, stash_type=1):
     axes = list(range(axis % X.shape.rank, X.shape.rank))
     wide = X if X.dtype in (tf.float32, tf.float64) else tf.cast(X, tf.float32)
     square = tf.reduce_mean(tf.square(wide), axes, keepdims=True)
-    normed = wide * tf.math.rsqrt(square + tf.cast(epsilon, wide.dtype))
+    normed = wide * tf.math.rsqrt(square + number(epsilon, wide.dtype))
     return tf.cast(tf.cast(normed, X.dtype) * tf.cast(scale, X.dtype), X.dtype)
 
 
@@ -68,7 +68,7 @@ def _group_normed(x, num_groups, epsilon):
     sizes = dims(x)
     grouped = tf.reshape(x, vector([sizes[0], num_groups, product(sizes[1:]) // num_groups]))
     mean, var = tf.nn.moments(grouped, [2], keepdims=True)
-    return (grouped - mean) * tf.math.rsqrt(var + tf.cast(epsilon, x.dtype)), sizes
+    return (grouped - mean) * tf.math.rsqrt(var + number(epsilon, x.dtype)), sizes
 
 
 @op("GroupNormalization", since=18)

@@ -7,13 +7,13 @@ import sys
 import tensorflow as tf
 
 from converter.rebuild.host_values import symbolic
-from converter.rebuild.tensorflow.dtypes import to_framework
+from converter.rebuild.tensorflow.dtypes import number, to_framework
 
 
 def _alike(a, b):
     """Bring a Python number to the dtype of the tensor beside it."""
     dtype = a.dtype if isinstance(a, tf.Tensor) else b.dtype
-    return tf.cast(a, dtype), tf.cast(b, dtype)
+    return number(a, dtype), number(b, dtype)
 
 
 def minimum(a, b):
@@ -26,7 +26,7 @@ def maximum(a, b):
 
 def where(condition, a, b):
     if not isinstance(a, tf.Tensor) and not isinstance(b, tf.Tensor):
-        dtype = tf.float32 if isinstance(a, float) else tf.bool if isinstance(a, bool) else tf.int64
+        dtype = tf.float64 if isinstance(a, float) else tf.bool if isinstance(a, bool) else tf.int64
         return tf.where(condition, tf.constant(a, dtype), tf.constant(b, dtype))
     return tf.where(condition, *_alike(a, b))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import tensorflow as tf
 
 from converter.rebuild.tensorflow.border import dims
+from converter.rebuild.tensorflow.dtypes import number
 
-__all__ = ["axis_of", "dims", "float64", "product", "vector"]
+__all__ = ["axis_of", "dims", "float64", "number", "product", "vector"]
 
 
 def vector(sizes) -> tf.Tensor | list[int]:
@@ -32,5 +33,5 @@ def axis_of(axis: int, rank: int) -> int:
 
 
 def float64(x) -> tf.Tensor:
-    """Return a number as float64; `tf.cast` would bring a Python number to float32 first."""
-    return tf.cast(x, tf.float64) if isinstance(x, tf.Tensor) else tf.constant(x, tf.float64)
+    """Return a number as float64."""
+    return number(x, tf.float64)
