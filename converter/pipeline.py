@@ -135,11 +135,16 @@ def convert(
         python_onnx2tf, verifier, dict(verifier_options or {}), python_torch, python_tf,
     )  # fmt: skip
     check(options)
-    from converter.formats.staged import publish, refuse_existing, staged
+    from converter.formats.staged import publish, refuse_existing, staged, swept
     from converter.stages import elsewhere
+    from converter.temporary import sweep
 
     progress = progress or Progress()
     path = Path(output) if output is not None else None
+    sweep()
+    removed = [] if path is None else swept(path)
+    for line in removed:
+        progress.message(f"{line[0].upper()}{line[1:]}.")
     if path is not None:
         refuse_existing(path)
     if engine != "onnx2tf":
@@ -154,6 +159,7 @@ def convert(
             assert temporary is not None
             publish(temporary, path)
             result.path = path
+    result.notes += removed
     result.stages = progress.stages
     return result
 
@@ -248,7 +254,6 @@ def trace(source: Source, signature: Any, examples: dict[str, Any], options: Opt
             source,
             signature,
             given=examples,
-            purpose=options.purpose,
             keep_paths=options.keep_paths,
         )
     if source.framework == "tensorflow":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from converter.errors import InputSpecError
@@ -191,8 +191,3 @@ def parse_inputs(texts: Sequence[str]) -> Signature:
         specs.append(spec)
         dims.update(ranges)
     return Signature(tuple(specs), (), dims)
-
-
-def with_outputs(signature: Signature, outputs: Iterable[TensorSpec]) -> Signature:
-    """Return ``signature`` with its outputs replaced."""
-    return replace(signature, outputs=tuple(outputs))

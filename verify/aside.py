@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converter.errors import EquiportError
+from converter.temporary import TemporaryFolder
 from verify.worker_side import WorkerSide
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Aside:
             memory_limit: bytes past which allocations fail.
         """
         self.timeout, self.threads, self.memory_limit = timeout, threads, memory_limit
-        self.folder: tempfile.TemporaryDirectory[str] | None = None
+        self.folder: TemporaryFolder | None = None
         self.side: WorkerSide | None = None
 
     def run(
@@ -53,8 +54,8 @@ class Aside:
         import onnx_ir as ir
 
         if self.folder is None:
-            self.folder = tempfile.TemporaryDirectory(prefix="equiport-aside-")
-        with tempfile.TemporaryDirectory(dir=self.folder.name) as place:
+            self.folder = TemporaryFolder()
+        with tempfile.TemporaryDirectory(dir=self.folder.path) as place:
             path = Path(place) / "model.onnx"
             ir.save(model.clone(), path, external_data=path.name + ".data")
             side = self._loading(path, runtime)
@@ -71,7 +72,7 @@ class Aside:
         if self.side is None or self.side.process is None:
             assert self.folder is not None
             self.side = WorkerSide(
-                "aside", path, [runtime], "cpu", folder=Path(self.folder.name),
+                "aside", path, [runtime], "cpu", folder=self.folder.path,
                 timeout=self.timeout, threads=self.threads, memory_limit=self.memory_limit,
             )  # fmt: skip
             self.side.begin_load()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from converter.errors import UsageError
 from converter.signature import Signature
+from converter.temporary import TemporaryFolder, sweep
 from verify.arguments import (
     Options,
     Progress,
@@ -166,8 +165,8 @@ def verify(
 
         signature = with_bounds(signature_of(graph), graph)
     with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="equiport-verify-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        sweep()
+        folder = stack.enter_context(TemporaryFolder())
         pythons = ((python_a, python_torch, python_tf), (python_b, python_torch, python_tf))
         sides = []
         common: dict[str, Any] = {

@@ -6,7 +6,6 @@ import json
 import math
 import resource
 import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -67,6 +66,7 @@ def run(name: str, source: str) -> Outcome:
     """Convert, verify, compare the parameters, and score the trained models on both sides."""
     import converter
     from converter.errors import EquiportError
+    from converter.temporary import TemporaryFolder
     from zoo.loading import load
     from zoo.registry import get
 
@@ -76,12 +76,12 @@ def run(name: str, source: str) -> Outcome:
     model = load(name, source)
     start = time.monotonic()
     try:
-        with tempfile.TemporaryDirectory(prefix="equiport-zoo-") as folder:
+        with TemporaryFolder() as folder:
             conversion = converter.convert(
                 model,
                 to=target,
                 inputs=entry.side(source).inputs,
-                output=Path(folder) / name,
+                output=folder / name,
                 verify=True,
                 keep_failed=True,
                 verifier_options={"sizes": entry.sizes, "latency": False},

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import TraceError, UsageError
-from converter.formats.staged import publish, refuse_existing, staged
+from converter.formats.staged import publish, refuse_existing, staged, swept
 from zoo.entry import Entry, Side
 from zoo.loading import load
 from zoo.registry import get
@@ -39,6 +39,7 @@ def export(name: str, framework: str, path: Path | None = None) -> Path:
             f"{path} ends in {path.suffix or 'nothing'!r}",
             hint=f"A {framework} model is written to: {', '.join(SUFFIXES[framework])}.",
         )
+    swept(path)
     refuse_existing(path)
     model = load(name, framework)
     with staged(path) as temporary:

@@ -13,6 +13,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from converter.errors import OutputError, UsageError
+from converter.temporary import TemporaryFolder
 from zoo.case import Outcome
 from zoo.registry import get, names
 
@@ -115,8 +116,8 @@ def append(outcome: Outcome, results: Path) -> None:
 def isolated(name: str, source: str, target: str, timeout: float = TIMEOUT) -> Outcome:
     """Run one conversion in a process of its own; a crash or a hang is an outcome, too."""
     start = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="equiport-zoo-") as folder:
-        result = Path(folder) / "outcome.json"
+    with TemporaryFolder() as folder:
+        result = folder / "outcome.json"
         command = [sys.executable, "-m", "zoo.case", name, source, str(result)]
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         problem = ""

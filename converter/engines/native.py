@@ -81,7 +81,7 @@ def build(graph: ir.Model, options: Options) -> Any:
         return build_pytorch(graph, purpose=options.purpose)
     from converter.rebuild.tensorflow import build as build_tensorflow
 
-    return build_tensorflow(graph, purpose=options.purpose)
+    return build_tensorflow(graph)
 
 
 def with_carriers(signature: Signature, own: Signature) -> Signature:

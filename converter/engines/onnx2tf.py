@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from converter.pipeline import Conversion, Options
 from converter.progress import Progress, size
 from converter.record import FILE_NAME, Record
 from converter.signature import Signature, TensorSpec
+from converter.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -78,10 +78,10 @@ def rebuild(
             f"no interpreter with onnx2tf was found{f' at {python}' if python else ''}",
             hint="Build one with `make onnx2tf`, or name it with --python-onnx2tf PATH.",
         )
-    with progress.stage("rebuild") as stage, tempfile.TemporaryDirectory() as folder:
+    with progress.stage("rebuild") as stage, TemporaryFolder() as folder:
         stage.detail = "onnx2tf"
-        declared = run(python, graph, signature, Path(folder), options)
-        made = Path(folder) / ("model.tflite" if options.to == "tflite" else "saved_model")
+        declared = run(python, graph, signature, folder, options)
+        made = folder / ("model.tflite" if options.to == "tflite" else "saved_model")
         shutil.move(made, path)
     with progress.stage("save") as stage:
         record = Record(declared, {}, source.framework, "onnx2tf", options.purpose)
@@ -116,6 +116,7 @@ def run(
         "tflite": str(folder / "model.tflite"),
         "result": str(folder / "result.json"),
         "to": options.to,
+        "parent": os.getpid(),
         "inputs": {spec.name: list(spec.shape or ()) for spec in signature.inputs},
         "outputs": {spec.name: list(spec.shape or ()) for spec in signature.outputs},
     }

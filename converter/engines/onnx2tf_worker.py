@@ -6,14 +6,28 @@ with the source's names, and writes beside the job what onnx2tf did to the layou
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
 IMAGE_RANKS = (3, 4, 5)
 CALIBRATION = "calibration_image_sample_data_20x128x128x3_float32.npy"
 """onnx2tf would fetch this file from the network if it did not lie in the present folder."""
+
+PR_SET_PDEATHSIG = 1
+"""From Linux's ``sys/prctl.h``."""
+
+
+def end_with(parent):
+    """Ask Linux to end this process with the one that started it."""
+    with contextlib.suppress(OSError, AttributeError):  # another system, where we go without
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() == 1 and parent != 1:  # it ended before we asked
+        os._exit(1)
 
 
 def channels_last(rank):
@@ -49,6 +63,7 @@ def check(tensor, shape, permutation, name):
 
 def main(path):
     job = json.loads(Path(path).read_text())
+    end_with(job["parent"])
     import numpy as np
     import onnx2tf
     import tensorflow as tf

@@ -18,6 +18,7 @@ from converter.formats.factory import build
 from converter.formats.reading import framework, one_line, reading
 from converter.formats.writing import writing
 from converter.record import Record
+from converter.temporary import TemporaryFolder
 
 NAME = "keras_archive"
 FRAMEWORK = "tensorflow"
@@ -135,8 +136,8 @@ def ending(path: Path, suffix: str) -> Iterator[Path]:
     if path.name.endswith(suffix):
         yield path
         return
-    with tempfile.TemporaryDirectory() as folder:
-        link = Path(folder) / f"model{suffix}"
+    with TemporaryFolder() as folder:
+        link = folder / f"model{suffix}"
         try:
             link.symlink_to(path.absolute())
         except (OSError, NotImplementedError):  # a system without links

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from converter.errors import OutputError
+from converter.temporary import TemporaryFolder, sweep
+
+
+def swept(path: Path) -> list[str]:
+    """Remove what runs that were killed have left beside ``path``; says what, a line for each.
+
+    Nothing that a living process works on is touched.
+    """
+    return [
+        f"removed {folder.name}, which a run that was killed had left beside {path}"
+        for folder in sweep(_prefix(path), path.absolute().parent)
+    ]
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}."
 
 
 def refuse_existing(path: Path) -> None:
@@ -44,16 +59,14 @@ def staged(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        holder = TemporaryFolder(_prefix(path), path.parent)
     except OSError as error:
         raise OutputError(
             f"the folder {path.parent} cannot be written: {error.strerror}",
             hint="Choose another path with -o.",
         ) from error
-    try:
-        yield holder / path.name
-    finally:
-        shutil.rmtree(holder, ignore_errors=True)
+    with holder as folder:
+        yield folder / path.name
 
 
 def discard(temporary: Path) -> None:

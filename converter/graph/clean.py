@@ -36,7 +36,8 @@ def keeping_weights(model: ir.Model) -> Iterator[None]:
     """Put weights that a pass takes out as unused back, and all of them in their order."""
     weights = weights_of(model)
     yield
-    constants = [v for v in model.graph.initializers.values() if v not in set(weights)]
+    known = set(weights)
+    constants = [v for v in model.graph.initializers.values() if v not in known]
     model.graph.initializers.clear()
     for value in (*weights, *constants):
         model.graph.register_initializer(value)

@@ -7,7 +7,6 @@ from onnx_ir.passes.common import InlinePass
 
 from converter.errors import RebuildError, UnsupportedOp, UnsupportedOpsError
 from converter.graph.shapes import infer_shapes
-from converter.rebuild import host
 from converter.rebuild.gradient import close_gradients
 from converter.rebuild.legacy import modernise
 from converter.rebuild.registry import Registry, schema_versions
@@ -188,9 +187,3 @@ def _schema_body(node: ir.Node, domain: str, opset: int):
 
 def _type_proto(value: ir.Value):
     return ir.serde.serialize_value(value).type
-
-
-def can_stay_on_host(node: ir.Node, opset: int) -> bool:
-    """Tell whether a node is one that shape arithmetic is made of."""
-    known = host.registry.find("", node.op_type, opset)
-    return plain_domain(node.domain) == "" and known is not None

@@ -20,6 +20,9 @@ def volunteer() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     with contextlib.suppress(OSError, AttributeError):  # another system, where we go without
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    adopted = os.getppid() == 1 and os.environ.get("EQUIPORT_PARENT", "1") != "1"
+    if adopted:  # it ended before we asked
+        os._exit(1)
 
 
 def channels() -> tuple[TextIO, TextIO]:

@@ -5,8 +5,6 @@ The interpreter that runs this needs neither framework.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -19,6 +17,7 @@ from converter.formats import Source
 from converter.progress import Progress
 from converter.signature import Signature
 from converter.stages.process import carried_out
+from converter.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -59,9 +58,8 @@ def trace(
         UsageError: ``inputs`` are example tensors.
         EquiportError: see `converter.stages.process.carried_out`.
     """
-    folder = Path(tempfile.mkdtemp(prefix="equiport-"))
     kept = ExitStack()
-    kept.callback(shutil.rmtree, folder, ignore_errors=True)
+    folder = kept.enter_context(TemporaryFolder())
     file = folder / "traced.onnx"
     job = {
         "stage": "trace",
@@ -94,8 +92,8 @@ def require(python: str, packages: tuple[str, ...], what: str) -> None:
         UsageError: the interpreter cannot be started.
     """
     job = {"stage": "check", "packages": packages, "what": what}
-    with tempfile.TemporaryDirectory(prefix="equiport-") as folder:
-        carried_out(python, job, Path(folder), Progress())
+    with TemporaryFolder() as folder:
+        carried_out(python, job, folder, Progress())
 
 
 def described(inputs: Any) -> Any:
@@ -154,8 +152,8 @@ class Engine:
                 "a target that is built in another interpreter needs output=",
                 hint="Say where to write it, or leave out the interpreter.",
             )
-        with tempfile.TemporaryDirectory(prefix="equiport-") as folder:
-            file = Path(folder) / "rewritten.onnx"
+        with TemporaryFolder() as folder:
+            file = folder / "rewritten.onnx"
             graphs.write(graph, file, signature, source.framework)
             job = {
                 "stage": "rebuild",
@@ -165,7 +163,7 @@ class Engine:
                 "framework": source.framework,
                 "options": crossing(options),
             }
-            answer = carried_out(self.python, job, Path(folder), progress)
+            answer = carried_out(self.python, job, folder, progress)
         result = Conversion(None, None, None, graph, Signature.from_json(answer["signature"]))
         result.notes += answer["notes"]
         return result

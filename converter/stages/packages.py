@@ -41,5 +41,6 @@ def environment(folder: Path, given: Mapping[str, str] | None = None) -> dict[st
     search = [str(packages_alone(folder)), result.get("PYTHONPATH", "")]
     result["PYTHONPATH"] = os.pathsep.join(filter(None, search))
     result["PYTHONIOENCODING"] = "utf-8"
+    result["EQUIPORT_PARENT"] = str(os.getpid())
     result.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return result

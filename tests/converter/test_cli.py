@@ -167,6 +167,33 @@ setattr(module, {function!r}, interrupted)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.parametrize(("stage", "to"), [("save", "torch"), ("verify", "onnx")])
+def test_the_next_run_sweeps_what_kill_9_left_and_says_so(
+    stage: str, to: str, files: Path, tmp_path: Path
+) -> None:
+    """`benchmarks.killed` does it at any moment and with all targets."""
+    function = {"save": "converter.engines.native.save", "verify": "verify.job.Job._runs"}[stage]
+    owner, _, name = function.rpartition(".")
+    prelude = f"""
+import os, pkgutil, signal
+owner = pkgutil.resolve_name({owner!r})
+setattr(owner, {name!r}, lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL))
+"""
+    (temporary := tmp_path / "temporary").mkdir()
+    arguments = (files / "good.pt2", "--to", to, "-o", tmp_path / "made" / "out")
+    told = {"folder": tmp_path, "environment": {"TMPDIR": str(temporary)}}
+    done = run("converter.cli", *arguments, prelude=prelude, **told)
+    assert done.returncode == -9
+    (left,) = (tmp_path / "made").iterdir()
+    held = list(temporary.glob("equiport-*"))  # ONNX Runtime leaves a file of its own
+    assert len(held) == (1 if stage == "verify" else 0)
+    again = run("converter.cli", *arguments, "--no-verify", **told)
+    assert again.returncode == 0, again.stderr
+    assert f"Removed {left.name}, which a run that was killed had left" in again.stderr
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["out"]
+    assert list(temporary.glob("equiport-*")) == []
+
+
 def test_a_defect_of_ours_is_named_as_such(files: Path, tmp_path: Path) -> None:
     prelude = "import converter.pipeline as p\np.trace = lambda *a: 1 / 0\n"
     arguments = (files / "good.pt2", "--to", "tf")

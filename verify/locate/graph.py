@@ -11,7 +11,6 @@ import errno
 import hashlib
 import os
 import shutil
-import tempfile
 from collections import ChainMap
 from collections.abc import Hashable, MutableMapping
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from converter.graph.shapes import infer_shapes
 from converter.rebuild.graph_values import constant_tensor, trimmed
 from converter.rebuild.prepare import pin_versions, plain_domain, version_of
 from converter.rebuild.pytorch.dtypes import from_numpy
+from converter.temporary import TemporaryFolder
 from verify.float64 import in_float64
 from verify.locate.kernels import NodeFailed, read_values, run_node
 
@@ -109,7 +109,7 @@ class Table:
     digests: MutableMapping[Hashable, int] = field(default_factory=dict)
     next: int = 0
     held: int = 0
-    folder: tempfile.TemporaryDirectory[str] | None = None
+    folder: TemporaryFolder | None = None
 
     def child(self) -> Table:
         """Return a table that knows all of this one, and whose additions are its own."""
@@ -132,8 +132,8 @@ class Table:
     def _in_file(self, value: torch.Tensor) -> torch.Tensor:
         """Return a tensor whose elements lie in a file; the system keeps in memory what it can."""
         if self.folder is None:
-            self.folder = tempfile.TemporaryDirectory(prefix="equiport-values-")
-        path = f"{self.folder.name}/{self.next}"
+            self.folder = TemporaryFolder()
+        path = f"{self.folder.path}/{self.next}"
         _reserve(path, value.nbytes)
         mapped = torch.from_file(path, shared=True, size=value.numel(), dtype=value.dtype)
         return mapped.reshape(value.shape).copy_(value)

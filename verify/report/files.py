@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
 from converter.errors import OutputError
+from converter.temporary import TemporaryFolder, sweep
 
 
 def write_text(text: str, path: str | Path) -> None:
@@ -16,17 +16,17 @@ def write_text(text: str, path: str | Path) -> None:
         OutputError: the file cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.exists() and not path.is_file():  # /dev/stdout, a pipe
             path.write_text(text, encoding="utf-8")
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        sweep(f".{path.name}.", path.parent)
+        with TemporaryFolder(f".{path.name}.", path.parent) as folder:
+            temporary = folder / path.name
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise OutputError(f"the report {path} cannot be written: {error.strerror}") from error
 
 

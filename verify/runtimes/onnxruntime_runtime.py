@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import onnxruntime
 
 from converter.errors import UnreadableModelError, UsageError
 from converter.signature import Signature, TensorSpec
+from converter.temporary import TemporaryFolder
 from verify.arrays import BITS, dtype_name, from_bits, to_bits
 from verify.limits import threads
 
@@ -148,7 +148,7 @@ def _session(source: Source, options: Any, providers: list) -> Any:
     if not external and sum(tensor.nbytes for tensor in tensors) < LIMIT:
         text = ir.serde.serialize_model(model).SerializeToString()
         return onnxruntime.InferenceSession(text, options, providers=providers)
-    with tempfile.TemporaryDirectory(prefix="equiport-") as folder:
+    with TemporaryFolder() as folder:
         file = os.path.join(folder, "model.onnx")
         ir.save(model.clone(), file, external_data="model.onnx.data")
         return onnxruntime.InferenceSession(file, options, providers=providers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from converter.errors import ConversionError
+from converter.temporary import TemporaryFolder
 from verify.arrays import read, write
 from verify.runtimes.torch_runtime import ModuleRunner
 from verify.runtimes.torch_tensors import to_numpy
@@ -43,8 +43,8 @@ def run(source: Source, runner: Any, inputs: dict[str, np.ndarray]) -> dict[str,
         torch.set_default_dtype(torch.float64)
         runner.function = module
         # Files that are mapped stay readable when the folder is gone.
-        with tempfile.TemporaryDirectory(prefix="equiport-values-") as folder:
-            recorder = _Recorder(Path(folder))
+        with TemporaryFolder() as folder:
+            recorder = _Recorder(folder)
             for path, child in module.named_modules():
                 handles.append(child.register_forward_pre_hook(recorder.entering(path)))
                 handles.append(child.register_forward_hook(recorder.leaving()))

@@ -12,7 +12,7 @@ import torch
 from converter.rebuild.pytorch.dtypes import STRING, is_carried, to_framework, to_onnx
 from converter.rebuild.pytorch.table import op
 
-FLOAT8E4M3FN, FLOAT4E2M1, FLOAT8E8M0 = 17, 23, 24
+FLOAT4E2M1, FLOAT8E8M0 = 23, 24
 BITS = {21: 4, 22: 4, 25: 2, 26: 2}
 """Width of the small integers."""
 SIGNED = frozenset({22, 26})

@@ -46,11 +46,6 @@ def back_to(x, dtype):
     return x if x.dtype == dtype else x.view(dtype)
 
 
-def viewed(x, dtype):
-    """Undo `signed`. To view a tensor as the type that it has would cut off its gradient."""
-    return x if x.dtype == dtype else x.view(dtype)
-
-
 def select(x, axis, index):
     """Return ``x.index_select(axis, index)`` for every type."""
     return back_to(signed(x).index_select(axis, index), x.dtype)

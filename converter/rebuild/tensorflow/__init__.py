@@ -14,12 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["build"]
 
 
-def build(model: ir.Model, *, purpose: str = "inference") -> ConvertedModule:
+def build(model: ir.Model) -> ConvertedModule:
     """Rebuild an ONNX graph as a `tf.Module` with the source's weights under their names.
 
     Args:
         model: the graph; left as it is.
-        purpose: ``"inference"`` or ``"training"``.
 
     Raises:
         UnsupportedOpsError: operators without a handler; all are listed.

@@ -30,7 +30,6 @@ def trace(
     signature: Signature | None = None,
     *,
     given: Mapping[str, torch.Tensor] | None = None,
-    purpose: str = "inference",
     keep_paths: bool = False,
 ) -> ir.Model:
     """Trace a live module, an exported program or a TorchScript module.
@@ -39,7 +38,6 @@ def trace(
         source: what `converter.formats` loaded, or a live `nn.Module`.
         signature: the inputs; dynamic dimensions are words. An exported program brings its own.
         given: example tensors by input name, instead of made ones.
-        purpose: ``"inference"`` or ``"training"``.
         keep_paths: keep absolute paths in the nodes' provenance.
 
     Returns:
