@@ -46,7 +46,7 @@ class ConvertedModel(keras.Model):
         self._graph = graph
         self.record = Record.from_json(record)
         if module is None:
-            module = build(with_weights(decoded(graph)), purpose=self.record.purpose)
+            module = build(with_weights(decoded(graph)))
         self.permutations = dict(module.permutations)
         self._names = tuple(module.weights)
         self._held = [self._variable(name, module.weights[name]) for name in self._names]
@@ -64,7 +64,7 @@ class ConvertedModel(keras.Model):
                 one; the model takes it over.
         """
         if module is None:
-            module = build(graph, purpose=record.purpose)
+            module = build(graph)
         return cls(encoded(without_weights(graph)), record.to_json(), module)
 
     def _variable(self, name: str, variable: tf.Variable) -> keras.Variable:
