@@ -2,12 +2,13 @@
 
 The class decides the exit code of the command line:
 1 verification failed, 2 bad usage or unreadable input, 3 the model has something
-that cannot be converted, 4 a framework that is needed is missing.
+that cannot be converted, 4 a framework that is needed is missing, 70 a defect of Equiport.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -52,6 +53,12 @@ class EquiportError(Exception):
         ]
         text = self.message + (f" ({', '.join(where)})" if where else "")
         return text + (f"\n  {self.hint}" if self.hint else "")
+
+
+def first_line(error: BaseException, limit: int = 300) -> str:
+    """Return the first line of what an exception says; its class where it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:limit] if lines else type(error).__name__
 
 
 class UsageError(EquiportError):
@@ -139,3 +146,36 @@ class MissingFrameworkError(EquiportError):
     """A framework that this step needs is not installed."""
 
     exit_code = 4
+
+
+class DefectError(EquiportError):
+    """Something went wrong that is nobody's fault but Equiport's own; it says nothing of a model.
+
+    The exception behind it is its ``__cause__``.
+    """
+
+    exit_code = 70  # EX_SOFTWARE
+
+    @classmethod
+    def of(cls, error: Exception, doing: str) -> DefectError:
+        """Return what to raise for an exception that nobody foresaw.
+
+        Args:
+            doing: what was being done: ``"the comparison"``.
+        """
+        return cls(
+            f"internal error in {doing}: {type(error).__name__}: {first_line(error)}",
+            hint="This is a defect of Equiport and no verdict. Please report it with its traceback "
+            "(on the command line -v shows it).",
+        )
+
+
+@contextmanager
+def defects_typed(doing: str) -> Iterator[None]:
+    """Raise whatever is not typed as a `DefectError`; a block, or a decorator of a function."""
+    try:
+        yield
+    except EquiportError:
+        raise
+    except Exception as error:
+        raise DefectError.of(error, doing) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converter.errors import ConversionError, UsageError, VerificationFailed
+from converter.errors import ConversionError, UsageError, VerificationFailed, first_line
 from converter.formats import Source
 from converter.progress import Progress, Stage, count, size
 from converter.requirements import SOURCE, TARGET, TARGET_FRAMEWORK, require
@@ -300,7 +300,7 @@ def by_engine(
     except (ConversionError, VerificationFailed) as error:
         if options.engine != "auto" or path is None or not onnx2tf.available(options):
             raise
-        reason = error.message.splitlines()[0]
+        reason = first_line(error)
         progress.message(f"The native road failed: {reason} Trying onnx2tf.")
         discard(path)
         try:

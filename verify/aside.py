@@ -62,8 +62,9 @@ class Aside:
             try:
                 side.end_load()
             except EquiportError as error:  # the file is ours, and gone
-                message = error.message.replace(str(path), "the graph")
-                raise type(error)(message, hint=error.hint) from error
+                error.args = (error.message.replace(str(path), "the graph"),)
+                error.message = error.args[0]
+                raise
             side.begin_run(dict(inputs), Path(place))
             return side.end_run()[0]  # mapped: they outlive the files' names
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 _OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -33,3 +33,14 @@ def bind(
     positional_only = [p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY]
     args = tuple(values[name] for name in positional_only if name in values)
     return args, {name: value for name, value in values.items() if name not in positional_only}
+
+
+def by_position(given: Sequence[str], own: Sequence[str]) -> dict[str, str]:
+    """Return which own name each given one stands for, where the order alone tells; else nothing.
+
+    It does, as in `bind`, where some given name is none of the callable's own and there are not
+    more of them than it takes.
+    """
+    if not own or set(given) <= set(own) or len(given) > len(own):
+        return {}
+    return dict(zip(given, own, strict=False))

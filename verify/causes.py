@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from converter.errors import EquiportError
+from converter.errors import EquiportError, first_line
 from verify.inputs import Case, random_inputs
 from verify.matching import under_one_name
 from verify.report.result import Report, Stage
@@ -63,7 +63,7 @@ def _frozen(job: Job, report: Report) -> None:
     try:
         found = job.a.frozen(job.signature)
     except (Failure, EquiportError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         job.findings.append(f"what tracing froze in a is not known: {reason}")
         return
     job.findings.extend(f"frozen by tracing a: {item}" for item in found[:MOST])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from converter.errors import EquiportError, UsageError
+from converter.errors import DefectError, EquiportError, UsageError
 
 if TYPE_CHECKING:
     from verify.drift import Change
@@ -54,16 +54,28 @@ class Invocation:
         try:
             code = self._work(a, b, rename_texts, options)
         except EquiportError as error:
-            sys.stderr.write(f"Error: {error}\n")
-            code = error.exit_code
+            code = self._explain(error)
         except KeyboardInterrupt:
             sys.stderr.write("Interrupted; nothing was written.\n")
             code = INTERRUPTED
         except BrokenPipeError:  # whoever read the output has seen enough
             sys.stderr.close()
             code = 1
+        except Exception as error:
+            defect = DefectError.of(error, "the report")
+            defect.__cause__ = error
+            code = self._explain(defect)
         if code:
             raise SystemExit(code)
+
+    def _explain(self, error: EquiportError) -> int:
+        """Say what went wrong, with ``-v`` where in our own code; return the exit code."""
+        sys.stderr.write(f"Error: {error}\n")
+        if self.verbose and isinstance(error, DefectError) and error.__cause__ is not None:
+            import traceback
+
+            sys.stderr.writelines(traceback.format_exception(error.__cause__))
+        return error.exit_code
 
     def _work(
         self, a: str | None, b: str | None, rename_texts: list[str], options: dict[str, Any]
@@ -101,7 +113,8 @@ class Invocation:
         sys.stdout.flush()
         if self.fail_on == "never":
             return 0
-        strict = self.fail_on == "finding" and bool(report.findings or changes)
+        told = report.findings or changes or report.limits.warning
+        strict = self.fail_on == "finding" and bool(told)
         drifted = any(change.what.failed for change in changes)
         return 0 if report.passed and not strict and not drifted else 1
 

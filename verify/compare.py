@@ -15,7 +15,7 @@ import numpy as np
 from verify.arrays import dtype_name
 from verify.decisions import DecisionNoise
 from verify.judgement import Judgement, judge, trusted
-from verify.noise import OutputNoise
+from verify.noise import OutputNoise, unit_of
 from verify.permutations import explain
 from verify.report.result import HISTOGRAM_EDGES, OutputComparison
 from verify.tolerance import Limit, Tolerance, is_exact, limit
@@ -58,14 +58,14 @@ def compare(
         reason = f"shape {_shape(b)} instead of {_shape(a)}"
         if hint := explain(a, b, lambda x, y: _close(x, y, allowed)):
             reason += f"; it {hint}"
-        return failed(name, a, reason)
+        return replace(failed(name, a, reason), other_shape=b.shape)
     other = dtype_name(b)
     if (dtype == "string") != (other == "string"):
         return failed(name, a, f"dtype {other} instead of {dtype}")
     wanted = tolerance or Tolerance()
     peak = _peak(a)
     allowed = limit(dtype, peak, wanted, known if wanted.measured else None)
-    sums = _summed(a, b, allowed, _edges(dtype, peak))
+    sums = _summed(a, b, allowed, _edges(dtype, peak), unit_of(peak))
     if measured is not None and dtype == other and trusted(measured):
         return _by_noise(name, a, b, sums, allowed, measured)
     reason = _reason(a, b, sums, allowed, other)
@@ -91,8 +91,9 @@ def _result(
         passed=not reason,
         reason=reason,
         noise=noise,
-        rms=math.sqrt(sums.error_square / sums.count) if sums.count else 0.0,
+        rms=sums.unit * math.sqrt(sums.error_square / sums.count) if sums.count else 0.0,
         histogram=tuple(map(int, sums.histogram)),
+        compared=sums.count,
     )
 
 
@@ -156,7 +157,8 @@ def _with_ties(
     if a.shape != b.shape:
         if a.ndim == b.ndim and noise.came_out(b):
             count = abs(a.size - b.size)
-            return replace(item, passed=True, reason="", ties=count, limit_reason=TIE)
+            return replace(item, passed=True, reason="", ties=count, limit_reason=TIE,
+                           compared=min(a.size, b.size))  # fmt: skip
         return item
     ties = noise.ties(a, b)
     wrong = (a != b) & ~ties
@@ -200,7 +202,10 @@ def failed(name: str, a: np.ndarray, reason: str) -> OutputComparison:
 
 @dataclass
 class _Sums:
-    """What is gathered over all chunks; sums over elements that are finite on both sides."""
+    """What is gathered over all chunks; sums over elements that are finite on both sides.
+
+    Squares are in units of ``unit`` (`verify.noise.unit_of`).
+    """
 
     count: int = 0
     max_abs: float = 0.0
@@ -215,6 +220,7 @@ class _Sums:
     nan_in_b: int = 0
     nan_in_a: int = 0
     worst: tuple[int, float, float] | None = None
+    unit: float = 1.0
     edges: np.ndarray | None = None
     histogram: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -246,8 +252,10 @@ def _edges(dtype: str, peak: float) -> np.ndarray | None:
     return np.array((0.0, *HISTOGRAM_EDGES)) * scale
 
 
-def _summed(a: np.ndarray, b: np.ndarray, allowed: Limit, edges: np.ndarray | None = None) -> _Sums:
-    sums = _Sums(edges=edges)
+def _summed(
+    a: np.ndarray, b: np.ndarray, allowed: Limit, edges: np.ndarray | None = None, unit: float = 1.0
+) -> _Sums:
+    sums = _Sums(edges=edges, unit=unit)
     if edges is not None:
         sums.histogram = np.zeros(len(edges) + 1, np.int64)
     start = 0
@@ -311,6 +319,8 @@ def _add(sums: _Sums, x: np.ndarray, y: np.ndarray, allowed: Limit, start: int) 
         sums.max_abs = float(error[index])
     sums.sum_abs += float(error.sum())
     sums.peak = max(sums.peak, float(size.max(initial=0)))
+    if sums.unit != 1.0:
+        x, y, error = x / sums.unit, y / sums.unit, error / sums.unit
     sums.dot += float(np.vdot(x, y).real)
     sums.a_square += float(np.vdot(x, x).real)
     sums.b_square += float(np.vdot(y, y).real)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.errors import UsageError
+from converter.errors import UsageError, first_line
 from converter.signature import Dim, Signature, TensorSpec
 from verify.arrays import as_array, dtype_name
 
@@ -266,7 +266,7 @@ def from_file(path: Path) -> dict[str, np.ndarray]:
         raise
     except Exception as error:  # whatever zipfile, zlib and NumPy raise on a damaged file
         raise UsageError(
-            f"the data file {path} cannot be read: {str(error).splitlines()[0][:200]}", hint=hint
+            f"the data file {path} cannot be read: {first_line(error, 200)}", hint=hint
         ) from error
     if not arrays:
         raise UsageError(f"the data file {path} holds no arrays", hint=hint)

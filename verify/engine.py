@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,12 +104,27 @@ class Engine:
         Raises:
             EquiportError: the model cannot be traced.
         """
-        from converter.pipeline import Options, trace
-
-        if self.source.signature is not None:
-            signature = None
         with _quiet():
-            return trace(self.source, signature, {}, Options(to="onnx"))
+            return self._traced(signature, {})
+
+    def _traced(self, signature: Signature | None, examples: dict[str, Any]) -> ir.Model:
+        """Trace; inputs of a callable that go by other names in ``signature`` are its, in order.
+
+        The graph's inputs have the signature's names.
+        """
+        from converter.graph.names import rename_inputs
+        from converter.pipeline import Options, trace
+        from verify.binding import by_position
+
+        if self.source.signature is not None or signature is None:
+            return trace(self.source, None, examples, Options(to="onnx"))
+        given = [spec.name for spec in signature.inputs]
+        own = by_position(given, self.runner.input_names)
+        specs = tuple(replace(s, name=own.get(s.name, s.name)) for s in signature.inputs)
+        examples = {own.get(name, name): value for name, value in examples.items()}
+        graph = trace(self.source, replace(signature, inputs=specs), examples, Options(to="onnx"))
+        rename_inputs(graph, {name: shown for shown, name in own.items()})
+        return graph
 
     def frozen(self, signature: Signature) -> list[Frozen]:
         """Return what tracing takes for a constant although it is none.
@@ -116,15 +132,13 @@ class Engine:
         Raises:
             EquiportError: the model cannot be traced.
         """
-        from converter.pipeline import Options, trace
         from verify.frozen import of_source
 
-        wanted = None if self.source.signature is not None else signature
         with _quiet():
             return of_source(
                 self.source,
                 self.runner,
-                lambda examples: trace(self.source, wanted, examples, Options(to="onnx")),
+                lambda examples: self._traced(signature, examples),
                 signature,
             )
 

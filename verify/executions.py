@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import onnx_ir as ir
 
+from converter.errors import ConversionError, EquiportError, first_line
 from verify.arrays import dtype_name
 from verify.decisions import Choice, exposed
 from verify.float64 import WIDENED, in_float64
@@ -33,6 +35,18 @@ class Executions(Protocol):
 
     def moved(self, inputs: Mapping[str, np.ndarray], seed: int, reach: int = 1) -> Arrays:
         """Run in its own precision, with results that move by ``reach`` units in the last place."""
+
+
+@contextmanager
+def _failing(what: str) -> Iterator[None]:
+    """Turn what a framework raises on a graph into a typed error; nothing else is caught here."""
+    try:
+        yield
+    except (EquiportError, MemoryError):
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {first_line(error)}"
+        raise ConversionError(f"{what} failed: {said}") from error
 
 
 def executions(model: ir.Model) -> Executions:
@@ -80,7 +94,7 @@ class InPyTorch:
             tensor = from_numpy(inputs[spec.name])
             narrow = isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
             tensors.append(tensor.double() if double and narrow else tensor)
-        with torch.no_grad():
+        with torch.no_grad(), _failing("the graph, rebuilt in PyTorch,"):
             result = module(*tensors)
         names = [spec.name for spec in module.signature.outputs]
         values = (result,) if len(names) == 1 else result
@@ -90,7 +104,9 @@ class InPyTorch:
         from converter.rebuild.pytorch import build
 
         if double not in self._modules:
-            self._modules[double] = build(in_float64(self.model) if double else self.model)
+            model = in_float64(self.model) if double else self.model
+            with _failing("rebuilding the graph in PyTorch"):
+                self._modules[double] = build(model)
         return self._modules[double]
 
 
@@ -156,7 +172,8 @@ class InNumPy:
     @staticmethod
     def _run(evaluator: Any, inputs: Mapping[str, np.ndarray]) -> Arrays:
         fed = {name: np.asarray(inputs[name]) for name in evaluator.input_names}
-        results = evaluator.run(None, fed)
+        with _failing("ONNX's reference evaluator"):
+            results = evaluator.run(None, fed)
         named = zip(evaluator.output_names, results, strict=True)
         return {name: np.asarray(value) for name, value in named}
 

@@ -42,6 +42,11 @@ class Case:
     scale: str = scales.NORMAL
     optional: str = ""
 
+    @property
+    def undeclared_empty(self) -> bool:
+        """Whether it has no rows although nobody said that there may be none."""
+        return "b" in self.optional and 0 in self.sizes.values()
+
     def inputs(self, signature: Signature) -> dict[str, np.ndarray]:
         """Return the arrays by input name."""
         if self.data is not None:

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from converter.errors import (
-    EquiportError,
-    UsageError,
-)
+from converter.errors import EquiportError, UsageError, first_line
 from converter.signature import Signature
 from verify import causes, matching, unordered
 from verify import compare as comparing
@@ -25,9 +22,18 @@ from verify.digest import of_inputs
 from verify.measuring import Measurer
 from verify.plan import narrowed, plan
 from verify.report.outline import outline
-from verify.report.result import OutputComparison, Report, Run, Side, Stage
+from verify.report.result import (
+    Criterion,
+    Limits,
+    OutputComparison,
+    Report,
+    Run,
+    Side,
+    Stage,
+    Uncompared,
+)
 from verify.sides import Failure, LiveSide
-from verify.validity import NOISY, OVERFLOWS, NumbersSeen, nothing_but_noise
+from verify.validity import NumbersSeen, counted, never_compared, nothing_but_noise
 from verify.worker_side import WorkerSide
 
 if TYPE_CHECKING:
@@ -40,6 +46,14 @@ if TYPE_CHECKING:
 AnySide = LiveSide | WorkerSide
 
 
+@dataclass(frozen=True)
+class Untraced:
+    """Why a side is not to be had as a graph, and what its error said to do."""
+
+    reason: str
+    hint: str
+
+
 @dataclass
 class Job:
     """One comparison under way.
@@ -47,6 +61,8 @@ class Job:
     Attributes:
         aside: runs graphs in runtimes that nobody asked for.
         executions: what runs the source's graph, where the caller has it from an earlier job.
+        untraced: why a side has no graph, by label.
+        limits: what decides how far b may be from a, as far as the measuring found out.
     """
 
     a: AnySide
@@ -61,6 +77,8 @@ class Job:
     graphs: dict[str, ir.Model | None] = field(default_factory=dict)
     proof: Proof | None = None
     executions: Executions | None = None
+    untraced: dict[str, Untraced] = field(default_factory=dict)
+    limits: Limits | None = None
 
     def run(self, declared: Signature | None, own_data: OwnData | None, wanted: Any) -> Report:
         """Load, make inputs, run, compare."""
@@ -97,8 +115,10 @@ class Job:
             signature, cases = narrower
             self.signature, self.seen = signature, NumbersSeen()
             report.runs = self._runs(cases, signature, feeds, views)
+        report.limits = self._limits(report)
         self.findings += self.seen.findings()
         self._refusals(report)
+        self.findings += never_compared(report.runs)
         self.findings += undecided(report.runs)
         causes.look(self, report, cases, feeds, views)
         if self.options.deep or self.options.locate:
@@ -133,9 +153,23 @@ class Job:
                 self.graphs[label] = side.graph(self.signature)
             except (Failure, EquiportError) as error:
                 self.graphs[label] = None
-                reason = str(error).splitlines()[0]
-                self.findings.append(f"{label} could not be traced to ONNX: {reason}")
+                hint = getattr(error, "hint", None) or ""
+                self.untraced[label] = Untraced(first_line(error), hint)
+                if label == "b" or not self.options.tolerance.measured:  # else the limits tell it
+                    reason = self.untraced[label].reason
+                    self.findings.append(f"{label} could not be traced to ONNX: {reason}")
         return self.graphs[label]
+
+    def _limits(self, report: Report) -> Limits:
+        """Say what decided."""
+        wanted = self.options.tolerance
+        if not any(run.outputs for run in report.runs):
+            return Limits()
+        if not wanted.automatic:
+            return Limits(Criterion.NUMBERS)
+        if wanted.fixed:
+            return Limits(Criterion.FIXED)
+        return self.limits or Limits(Criterion.NOISE)
 
     def _load(self) -> tuple[list[tuple[str, Failure]], list[dict[str, Any]]]:
         """Load both sides, at the same time where they are workers."""
@@ -169,20 +203,21 @@ class Job:
         inputs = case.inputs(signature)
         results, failures = self.run_both(inputs, feeds)
         seconds = {label: facts["seconds"] for label, (_, facts) in results.items()}
+        run = Run(case.label, case.seed, case.sizes, Stage.OK, seconds=seconds)
         if failures:
-            stage, side, reason = _blame(failures)
-            who = min(failures)
-            ran = failures[who].stage is Stage.RUN  # a crash or a hang is no refusal
-            if ran and who in case.optional and (who == "a" or failures[who].refused):
-                stage, side, reason = Stage.REFUSED, who, failures[who].reason
-            return Run(case.label, case.seed, case.sizes, stage, side, reason, {}, seconds)
+            return _not_run(run, failures, case.optional)
         outputs = self._outputs(feeds[0](inputs), results, signature, views)
-        passed = bool(outputs) and all(item.passed for item in outputs.values())
-        if case.scale and (reason := nothing_but_noise(outputs)):
-            return Run(case.label, case.seed, case.sizes, Stage.REFUSED, "a", reason, {}, seconds)
-        reason = "" if outputs else "the models return nothing to compare"
-        stage = Stage.OK if passed else Stage.MISMATCH
-        return Run(case.label, case.seed, case.sizes, stage, "", reason, outputs, seconds)
+        if case.scale and (noisy := nothing_but_noise(outputs)):
+            why, reason = noisy
+            return replace(run, stage=Stage.REFUSED, side="a", uncompared=why, reason=reason)
+        wrong = [item for item in outputs.values() if not item.passed]
+        if wrong and case.undeclared_empty and all(item.other_shape is not None for item in wrong):
+            reason = "; ".join(f"{item.name}: {item.reason}" for item in wrong)
+            return replace(run, stage=Stage.NOTHING, uncompared=Uncompared.SHAPE, reason=reason)
+        if not outputs:
+            reason = "the models return nothing to compare"
+            return replace(run, stage=Stage.MISMATCH, reason=reason)
+        return counted(replace(run, stage=Stage.MISMATCH if wrong else Stage.OK, outputs=outputs))
 
     def _outputs(
         self, inputs: Mapping[str, np.ndarray], results: Mapping[str, Any], signature: Signature,
@@ -240,21 +275,38 @@ class Job:
     def _refusals(self, report: Report) -> None:
         """Note each reason for which inputs were not compared, once.
 
-        What a alone refuses was not asked for, such as no rows: the run's row says so.
+        What a alone refuses was not asked for, such as no rows: the run's row says so. That no rows
+        give no elements is as it should be.
         """
-        refused: dict[str, dict[str, list[str]]] = {}
+        told: dict[tuple[Uncompared, str], list[str]] = {}
         for run in report.runs:
-            noisy = run.reason.startswith((NOISY, OVERFLOWS))
-            if run.stage is Stage.REFUSED and (noisy or run.side != "a"):
-                who = f"{run.side} refuses" if run.side else "both refuse"
-                who = "a decides nothing there" if noisy else f"{who} it"
-                refused.setdefault(f"{who}: ", {}).setdefault(run.reason, []).append(run.title)
-        for who, reasons in refused.items():
-            for reason, titles in reasons.items():
-                self.findings.append(f"not compared, {who}{'; '.join(titles)}: {reason}")
+            why = run.uncompared
+            if why not in (None, Uncompared.A_REFUSES, Uncompared.EMPTY):
+                told.setdefault((why, run.reason), []).append(run.title)
+        for (why, reason), titles in told.items():
+            line = f"not compared, {why.words}: {'; '.join(titles)}: {reason}"
+            self.findings.append(line.removesuffix(": "))
 
     def _memory(self, report: Report) -> None:
         report.a.peak_bytes, report.b.peak_bytes = self.a.peak_bytes, self.b.peak_bytes
+
+
+def _not_run(run: Run, failures: Mapping[str, Failure], optional: str) -> Run:
+    """Return the row of a run that did not come to its end on both sides.
+
+    Args:
+        optional: the sides that may refuse it. A crash or a hang is no refusal.
+    """
+    first = min(failures)
+    failure = failures[first]
+    allowed = failure.stage is Stage.RUN and first in optional
+    if allowed and (first == "a" or failure.refused):
+        why = Uncompared.A_REFUSES if first == "a" else Uncompared.B_REFUSES
+        why = Uncompared.BOTH_REFUSE if len(failures) == 2 else why
+        return replace(run, stage=Stage.REFUSED, side=first, uncompared=why, reason=failure.reason)
+    stage, side, reason = _blame(failures)
+    uncompared = Uncompared.BOTH_REFUSE if stage is Stage.REFUSED else None
+    return replace(run, stage=stage, side=side, reason=reason, uncompared=uncompared)
 
 
 def _blame(failures: Mapping[str, Failure]) -> tuple[Stage, str, str]:

@@ -152,11 +152,14 @@ def _judge(b: np.ndarray, noise: OutputNoise, usable: np.ndarray | None, part: f
         closeness = np.where(error > 0, error / limit, 0.0)
     worst = int(np.argmax(closeness))
     count = int(np.count_nonzero(usable))
-    squares, variances = np.square(error), np.where(usable, np.square(deviation), 0.0)
-    rms = float(np.sqrt(squares.sum() / count))
+    unit = noise.unit
+    with np.errstate(over="ignore"):
+        squares = np.square(error / unit)
+        variances = np.where(usable, np.square(deviation / unit), 0.0)
+        rms = unit * float(np.sqrt(squares.sum() / count))
     most = part * (RMS + (MAX - RMS) / count)
-    rms_limit = min(most * float(np.sqrt(variances.sum() / count)), ceiling)
-    place = _worst_slice(squares, variances, part)
+    rms_limit = min(most * unit * float(np.sqrt(variances.sum() / count)), ceiling)
+    place = _worst_slice(squares, variances, part, unit)
     at = float(error.reshape(-1)[worst]), float(limit.reshape(-1)[worst])
     reason = ""
     if beyond.any():
@@ -178,7 +181,7 @@ def _or_as_the_source(
     error: np.ndarray, b: np.ndarray, noise: OutputNoise, ceiling: float
 ) -> np.ndarray:
     """Take b's distance from the source where the source itself is past the ceiling."""
-    past = noise.source_square > ceiling**2
+    past = noise.unit * np.sqrt(noise.source_square) > ceiling
     if not past.any() or not noise.credible:
         return error
     with np.errstate(invalid="ignore"):
@@ -203,7 +206,7 @@ NOISE_ALONE = 10.0
 """Size of the numbers that an output of nothing but noise is taken to come from."""
 
 
-def _worst_slice(squares: np.ndarray, variances: np.ndarray, part: float) -> str:
+def _worst_slice(squares: np.ndarray, variances: np.ndarray, part: float, unit: float) -> str:
     """Say which slice of the channel or of the last axis is too far off; nothing if none is."""
     for axis in sorted({1, squares.ndim - 1}) if squares.ndim > 1 else ():
         others = tuple(other for other in range(squares.ndim) if other != axis)
@@ -214,8 +217,8 @@ def _worst_slice(squares: np.ndarray, variances: np.ndarray, part: float) -> str
             index = int(np.argmax(wrong - allowed))
             return (
                 f"at {index} of axis {axis} the differences from the exact result are "
-                f"{wrong[index] ** 0.5:.2g} in root mean square, "
-                f"{allowed[index] ** 0.5:.2g} is allowed"
+                f"{unit * wrong[index] ** 0.5:.2g} in root mean square, "
+                f"{unit * allowed[index] ** 0.5:.2g} is allowed"
             )
     return ""
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from converter.errors import EquiportError
+from converter.errors import ConversionError, EquiportError, first_line
 from verify import matching
 from verify.decisions import DecisionNoise
 from verify.executions import Arrays, Executions, InOnnxRuntime
 from verify.noise import OutputNoise, Reference
+from verify.report.result import Criterion, Limits
 from verify.sides import Failure
 from verify.unordered import InOrder, aligned
 
@@ -22,12 +23,11 @@ if TYPE_CHECKING:
 
 Noises = dict[str, OutputNoise | DecisionNoise]
 
+ON_PURPOSE = "If the table is meant to decide, say so: --tolerance fixed, or --rtol and --atol."
+
 DISAGREES = 2.0
 """How far the graph in float64 may be from the source in float64, in its own noise: a source that
 computes a part in float32 on purpose is as far as once the noise."""
-
-_RUNNING = (EquiportError, ValueError, RuntimeError, TypeError, IndexError, KeyError)
-"""What a graph raises that cannot be rebuilt, or cannot run in float64."""
 
 
 class Measurer:
@@ -62,20 +62,27 @@ class Measurer:
                 return self._marked(reference.noise(inputs, values, True, exact))
             noises = reference.noise(inputs, values)
             return self._check(reference, noises, inputs, values)
-        except (*_RUNNING, Failure) as error:
-            self._give_up(f"the source's noise could not be measured: {_first_line(error)}")
+        except (EquiportError, Failure) as error:
+            self._give_up(f"the source's noise could not be measured: {first_line(error)}")
             return {}
 
-    def _give_up(self, reason: str) -> None:
+    def _give_up(self, reason: str, hint: str = "") -> None:
+        """Leave the verdict to the fixed table, and let the report say so in its own place.
+
+        What is caught here is what a model or a framework does to its own graph, never a defect of
+        the measuring itself: that would change what decides, and nobody would see it.
+        """
         self.given_up = True
-        self.job.findings.append(f"{reason}; the fixed limits per dtype decide")
+        hint = f"{hint} {ON_PURPOSE}" if hint else ON_PURPOSE
+        self.job.limits = Limits(Criterion.FALLBACK, reason, hint)
 
     def _reference(self, inputs: Mapping[str, Any], values: Mapping[str, Any]) -> Reference | None:
         if self.reference is None:
             graph = self.job.graph("a")
             if graph is None:
-                self.given_up = True
-                self.job.findings.append("without its graph the fixed limits per dtype decide")
+                error = self.job.untraced["a"]
+                reason = f"a could not be traced to ONNX, so its noise is not known: {error.reason}"
+                self._give_up(reason, error.hint)
                 return None
             self.job.options.progress("measuring the source's own noise in float64")
             self.reference = Reference(graph, self.job.executions)
@@ -100,7 +107,7 @@ class Measurer:
         if sizes not in self.checked and not self.unchecked:
             try:
                 exact = self._another_exact(inputs, values)
-            except (*_RUNNING, Failure):  # ONNX Runtime lacks float64 for convolutions, for one
+            except (EquiportError, Failure):  # ONNX Runtime lacks float64 for convolutions, for one
                 self.unchecked = "not held against another float64 run, for there is none"
                 exact = {}
             if exact and (wrong := _disagreement(noises, exact)):
@@ -125,7 +132,7 @@ class Measurer:
         if self.framework == "torch" and not self.traced_unseen:
             try:
                 return self._source_in_float64(inputs, values)
-            except (*_RUNNING, Failure):  # an exported program, or one that wants float32
+            except (EquiportError, Failure):  # an exported program, or one that wants float32
                 self.traced_unseen = True
         self.traced_unseen = self.framework != "onnx"
         graph = self.job.graph("a")
@@ -138,7 +145,9 @@ class Measurer:
     ) -> Arrays:
         results = list(self.job.a.in_float64(dict(inputs), self.job.folder / "float64").values())
         if len(results) != len(values):
-            raise ValueError(f"it returns {len(results)} outputs in float64, {len(values)} else")
+            raise ConversionError(
+                f"it returns {len(results)} outputs in float64, {len(values)} else"
+            )
         exact = dict(zip(values, results, strict=True))
         return aligned(values, exact, self.job.options.unordered)
 
@@ -152,8 +161,8 @@ def _disagreement(noises: Noises, exact: Arrays) -> str:
             return f"the traced graph gives {name!r} another shape than the source does"
         with np.errstate(invalid="ignore"):
             apart = exact[name].astype(np.float64) - noise.exact
-        apart = apart[np.isfinite(apart)]
-        distance = float(np.sqrt(np.square(apart).mean())) if apart.size else 0.0
+        apart = apart[np.isfinite(apart)] / noise.unit
+        distance = noise.unit * float(np.sqrt(np.square(apart).mean())) if apart.size else 0.0
         while distance > DISAGREES * noise.drawn_rms:
             if not noise.more():
                 return (
@@ -168,7 +177,7 @@ class _Named:
     """A graph's executions under the names, and with the axes, that the report has.
 
     Raises:
-        ValueError: inputs or outputs cannot be brought together.
+        ConversionError: inputs or outputs cannot be brought together.
     """
 
     def __init__(
@@ -217,9 +226,5 @@ def _pairs(graph: list[str], shown: list[str], what: str) -> dict[str, str]:
     if set(graph) <= set(shown):
         return {name: name for name in graph}
     if len(graph) != len(shown):
-        raise ValueError(f"the graph has the {what} {graph}, the source {shown}")
+        raise ConversionError(f"the graph has the {what} {graph}, the source {shown}")
     return dict(zip(graph, shown, strict=True))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -52,6 +52,12 @@ ULP = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16"
 TINY = {"float64": 2.3e-308, "float32": 1.2e-38, "float16": 6e-8, "bfloat16": 1.2e-38}
 """What counts as zero: the smallest normal number, or float16's smallest of all."""
 
+LARGEST = {"float64": 1.8e308, "float32": 3.41e38, "float16": 65504.0, "bfloat16": 3.4e38}
+"""An exact result beyond this is infinite in the dtype, and no size to measure others by."""
+
+SQUARABLE = (1e-100, 1e100)
+"""Between these, errors can be squared in float64 as they are."""
+
 
 @dataclass
 class OutputNoise:
@@ -63,12 +69,13 @@ class OutputNoise:
         dtype: dtype of the source's output.
         case: the draws that it shares with the other outputs.
         source_max, source_rms: the source's own error, in units of the output.
-        squares: sum over the draws of the squared errors, by element.
+        squares: sum over the draws of the squared errors, by element, in units of ``unit``.
         count: number of draws in it.
-        source_square: the source's own squared error, by element.
+        source_square: the source's own squared error, by element, in the same units.
         source: the source's result.
         farthest: largest error by element of the draws that move farther, 0 before there are some.
         far_results: what came out of them.
+        unit: squares are in this unit, a power of two, so that they stay in float64's range.
     """
 
     exact: np.ndarray
@@ -83,18 +90,19 @@ class OutputNoise:
     source: np.ndarray
     farthest: np.ndarray
     far_results: list[np.ndarray] = field(default_factory=list)
+    unit: float = 1.0
     _sigma: tuple[int, np.ndarray] | None = field(default=None, repr=False)
 
     def add(self, result: np.ndarray) -> None:
         """Take in one more draw."""
         if result.shape == self.exact.shape:
-            self.squares += _square(result, self.center)
+            self.squares += _square(result, self.center, self.unit)
             self.count += 1
 
     def add_far(self, result: np.ndarray) -> None:
         """Take in a draw that moves `REACH` times as far."""
         if result.shape == self.exact.shape:
-            error = np.sqrt(_square(result, self.center))
+            error = self.unit * np.sqrt(_square(result, self.center, self.unit))
             self.farthest = np.maximum(self.farthest, error)
             self.far_results.append(result)
 
@@ -105,13 +113,13 @@ class OutputNoise:
     @property
     def drawn(self) -> np.ndarray:
         """Root mean square of the draws' errors, by element."""
-        return np.sqrt(self.squares / self.count)
+        return self.unit * np.sqrt(self.squares / self.count)
 
     @property
     def peak(self) -> float:
-        """Largest absolute value of the exact result."""
-        finite = np.abs(self.exact[np.isfinite(self.exact)])
-        return float(finite.max(initial=0.0))
+        """Largest absolute value of the exact result that the dtype can hold."""
+        size = np.abs(self.exact)
+        return float(size.max(initial=0.0, where=size <= LARGEST[self.dtype]))
 
     @property
     def relative(self) -> float:
@@ -130,7 +138,7 @@ class OutputNoise:
         """Error of the graph's draws as a root mean square, in units of the output."""
         if not self.exact.size:
             return 0.0
-        return float(np.sqrt(np.mean(self.squares / self.count + self._floor())))
+        return self.unit * float(np.sqrt(np.mean(self.squares / self.count + self._floor())))
 
     @property
     def credible(self) -> bool:
@@ -147,12 +155,13 @@ class OutputNoise:
             variance = _smooth(squares / count, count) + self._floor()
             known = self.credible and self.case.stage > 0  # one draw is no measure of a ratio
             level = max(1.0, self.ratio) if known else 1.0
-            self._sigma = (self.count, level * np.sqrt(variance))
+            self._sigma = (self.count, self.unit * level * np.sqrt(variance))
         return self._sigma[1]
 
     def _floor(self) -> np.ndarray:
-        unit = ULP[self.dtype] * np.abs(np.where(np.isfinite(self.exact), self.exact, 0.0))
-        return np.square(unit) + np.square(TINY[self.dtype])
+        size = np.abs(self.exact)
+        size = np.where(size <= LARGEST[self.dtype], size, 0.0) / self.unit
+        return np.square(ULP[self.dtype] * size) + np.square(TINY[self.dtype] / self.unit)
 
 
 @dataclass
@@ -259,28 +268,37 @@ def _first(
     source: np.ndarray, exact: np.ndarray, center: np.ndarray, own: np.ndarray, case: CaseNoise
 ) -> OutputNoise:
     exact, center = exact.astype(np.float64), center.astype(np.float64)
-    squares = _square(source, exact)
+    size = np.abs(exact)
+    unit = unit_of(float(size.max(initial=0.0, where=size <= LARGEST[dtype_name(source)])))
+    squares = _square(source, exact, unit)
     largest, mean = float(squares.max(initial=0.0)), float(squares.mean()) if squares.size else 0.0
     return OutputNoise(
         exact=exact,
         center=center,
         dtype=dtype_name(source),
         case=case,
-        source_max=largest**0.5,
-        source_rms=mean**0.5,
-        squares=_square(own, center),
+        source_max=unit * largest**0.5,
+        source_rms=unit * mean**0.5,
+        squares=_square(own, center, unit),
         count=1,
         source_square=squares,
         source=source,
         farthest=np.zeros(exact.shape),
+        unit=unit,
     )
 
 
-def _square(result: np.ndarray, exact: np.ndarray) -> np.ndarray:
-    """Return squared errors; an element that is not finite says nothing of the noise."""
-    with np.errstate(invalid="ignore"):
-        error = result.astype(np.float64) - exact
-    return np.square(np.where(np.isfinite(error), error, 0.0))
+def unit_of(peak: float) -> float:
+    """Return the unit, a power of two, in which numbers of a size can be squared; mostly 1."""
+    low, high = SQUARABLE
+    return 1.0 if low <= peak <= high or not peak else float(2.0 ** np.floor(np.log2(peak)))
+
+
+def _square(result: np.ndarray, exact: np.ndarray, unit: float) -> np.ndarray:
+    """Return squared errors by ``unit``; one that is not finite says nothing of the noise."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = (result.astype(np.float64) - exact) / unit
+        return np.square(np.where(np.isfinite(error), error, 0.0))
 
 
 def _smooth(variance: np.ndarray, count: int) -> np.ndarray:

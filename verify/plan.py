@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from converter.errors import EquiportError
 from converter.signature import Signature
 from verify import data as own
 from verify import inputs as making
 from verify import matching
+from verify.sides import Failure
 
 if TYPE_CHECKING:
     from verify.job import Job
@@ -24,6 +27,8 @@ def plan(
     """
     if own_data is not None:
         return _with_data(job, declared, own_data, views)
+    if _nobody_says(declared, views):
+        declared = _traced_signature(job)
     signature = matching.reference(declared, *views)
     if making.unbounded(signature):
         signature = _read_off(job, signature)
@@ -49,6 +54,26 @@ def narrowed(
         return None
     job.findings.append("random inputs made NaN in a: they were kept to what its graph takes")
     return bounded, _random(job, bounded)
+
+
+def _nobody_says(declared: Signature | None, views: list[matching.View]) -> bool:
+    told = [declared, *(view.signature for view in views)]
+    return not any(signature is not None and signature.inputs for signature in told)
+
+
+def _traced_signature(job: Job) -> Signature | None:
+    """Return what a trace says of the inputs of a model that can be traced without being told.
+
+    `converter.convert` takes such a model without inputs (a `tf.function` with its own
+    ``input_signature``), so this does; ``None`` where neither side is one.
+    """
+    from converter.graph.signatures import signature_of
+
+    for label, side in (("a", job.a), ("b", job.b)):
+        with suppress(EquiportError, Failure):  # the caller says that nobody describes the inputs
+            job.graphs[label] = side.graph(None)
+            return signature_of(job.graphs[label])
+    return None
 
 
 def _random(job: Job, signature: Signature) -> list[making.Case]:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converter.errors import UsageError
+from converter.errors import UsageError, defects_typed
 from converter.signature import Signature
 from converter.temporary import TemporaryFolder, sweep
 from verify.arguments import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 
+@defects_typed("the comparison")
 def verify(
     a: Any,
     b: Any,
@@ -140,6 +141,7 @@ def verify(
         UnreadableModelError: a file is missing or not a model.
         UntrustedModelError: reading a file would run code that it carries.
         MissingFrameworkError: a framework that a side needs is not installed.
+        DefectError: something went wrong that is Equiport's own fault; it is no verdict.
     """
     options = Options(
         tolerance_of(tolerance, rtol, atol), seeds, dict(rename or {}), tuple(ignore),
@@ -187,7 +189,8 @@ def assert_equivalent(a: Any, b: Any, inputs: Any = None, **options: Any) -> Non
     """Raise unless two models agree; takes what `verify` takes.
 
     Raises:
-        AssertionError: they do not; the message is the report.
+        AssertionError: they do not; the message is the report. No defect of Equiport, such as an
+            ``assert`` of its own, comes out as one (`converter.errors.DefectError`).
     """
     report = verify(a, b, inputs=inputs, **options)
     if not report.passed:

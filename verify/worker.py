@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 from converter.stages.child import channels, volunteer
+from converter.stages.told import to_data
 
 MEMORY_EXIT = 77
 """Exit status of a worker that found no memory even for its answer."""
@@ -136,13 +137,12 @@ def answer(server: Server, message: dict[str, Any]) -> dict[str, Any]:
         result = getattr(server, message["command"])(message)
         return {"ok": True, "peak_bytes": peak_bytes(), **result}
     except EquiportError as error:
-        known = {"class": type(error).__name__, "message": error.message, "hint": error.hint}
-        return {"ok": False, **known, "peak_bytes": peak_bytes()}
+        return {"ok": False, "error": to_data(error), "peak_bytes": peak_bytes()}
     except Exception as error:
         traceback.print_exc()  # into the file that takes the frameworks' messages
         return {
             "ok": False,
-            "class": None,
+            "error": None,
             "message": first_line(error),
             "out_of_memory": out_of_memory(error),
             "refused": server.engine is not None and server.engine.calling,

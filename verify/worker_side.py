@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converter import errors
-from converter.errors import EquiportError
+from converter.errors import UsageError
 from converter.stages.packages import environment as worker_environment
+from converter.stages.told import from_data
 from verify.limits import with_threads
 from verify.report.result import Stage
 from verify.sides import Failure, Outputs
@@ -101,7 +101,7 @@ class WorkerSide:
                     start_new_session=True,  # Ctrl-C reaches the parent, which ends it
                 )
         except OSError as error:
-            raise errors.UsageError(
+            raise UsageError(
                 f"the interpreter {self.python} cannot be started: {error.strerror}",
                 hint="Give the path of a Python that has NumPy and the framework.",
             ) from error
@@ -251,11 +251,8 @@ class WorkerSide:
         self.peak_bytes = max(self.peak_bytes, message.pop("peak_bytes", 0))
         if message.pop("ok"):
             return message
-        if message["class"] is not None:
-            kind = getattr(errors, message["class"], EquiportError)
-            if kind is errors.UnsupportedOpsError:  # its message lists the operators already
-                kind = errors.ConversionError
-            raise kind(message["message"], hint=message["hint"])
+        if message["error"] is not None:
+            raise from_data(message["error"])
         stage = Stage.CRASH if message["out_of_memory"] else step
         raise Failure(stage, message["message"], message["refused"])
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from converter.errors import ConversionError, EquiportError, MissingFrameworkError
+from converter.errors import ConversionError, EquiportError, MissingFrameworkError, first_line
 from converter.progress import Progress, Stage
 from converter.signature import Signature
 from converter.stages import told
@@ -114,8 +114,8 @@ def answer(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
         return {"error": told.to_data(error)}
     except Exception as error:
         traceback.print_exc()  # into the parent's file of what the frameworks say
-        lines = str(error).strip().splitlines() or [""]
-        text = f"{sys.executable} failed to {job['stage']}: {type(error).__name__}: {lines[0]}"
+        said = f"{type(error).__name__}: {first_line(error)}"
+        text = f"{sys.executable} failed to {job['stage']}: {said}"
         return {"error": told.to_data(ConversionError(text))}
 
 

@@ -75,13 +75,13 @@ def everything() -> Report:
     sound = OutputComparison(
         "pooled", "float32", (2, 64), 1e-6, 2e-7, 4e-7, 1.0, 128.0, 0, 4000, 2e-5,
         "8 times the source's own error", noise=3e-7, rms=3e-7, rms_limit=5e-6, noise_rms=2e-7,
-        histogram=HISTOGRAM,
+        histogram=HISTOGRAM, compared=4000,
     )  # fmt: skip
     wrong = OutputComparison(
         "hidden", "float32", (2, 16, 64), 3.3e-4, 4e-5, 2.9e-4, 0.999998, 61.0, 37, 2048, 8e-6,
         "8 times the source's own error", False, "37 of 2048 elements differ by more than 8e-06",
         noise=9e-7, rms=6e-5, rms_limit=4e-6, noise_rms=6e-7,
-        histogram=(0, 0, 0, 0, 0, 0, 11, 400, 900, 600, 120, 17, 0, 0, 0, 0),
+        histogram=(0, 0, 0, 0, 0, 0, 11, 400, 900, 600, 120, 17, 0, 0, 0, 0), compared=2048,
     )  # fmt: skip
     outputs = {"pooled": sound, "hidden": wrong}
     runs = [

@@ -16,14 +16,24 @@ from tests.verify import fabricated
 from verify.command import job_summary
 from verify.report import markdown
 from verify.report.location import Depth
-from verify.report.result import Latency, OutputComparison, Report, Run, Side, Stage, Timing
+from verify.report.result import (
+    Latency,
+    OutputComparison,
+    Report,
+    Run,
+    Side,
+    Stage,
+    Timing,
+    Uncompared,
+)
 from verify.report.training import LossCurve
 
 NAN = math.nan
 
 
 def comparison(name: str = "logits", **changes: object) -> OutputComparison:
-    facts = {"max_abs": 1e-6, "mean_abs": 1e-7, "max_rel": 3e-7, "snr_db": 120.0, "count": 12,
+    facts = {"compared": 12, "max_abs": 1e-6, "mean_abs": 1e-7,
+              "max_rel": 3e-7, "snr_db": 120.0, "count": 12,
              "limit": 2e-5, "limit_reason": "2e-05 of the largest value (float32)"}  # fmt: skip
     return OutputComparison(name, "float32", (3, 4), **{**facts, **changes})
 
@@ -43,7 +53,8 @@ WRONG = comparison(
 )  # fmt: skip
 MISMATCH = Run("seed 1", 1, {"batch": 9}, Stage.MISMATCH, outputs={"logits": WRONG})
 CRASH = Run("seed 2", 2, {"batch": 1}, Stage.CRASH, "b", "the process was ended by SIGSEGV")
-REFUSED = Run("seed 3", 3, {"batch": 2}, Stage.REFUSED, "", "a: too small; b: too small")
+REFUSED = Run("seed 3", 3, {"batch": 2}, Stage.REFUSED, "", "a: too small; b: too small",
+              uncompared=Uncompared.BOTH_REFUSE)  # fmt: skip
 SLOW = Latency(Timing(0.001, 0.002, 20), Timing(0.005, 0.006, 20), 5.0, 1.2, "seed 0")
 
 FAILED = {

@@ -19,7 +19,7 @@ from verify import Stage, assert_equivalent, verify
 def test_the_same_model_passes_over_seeds_and_sizes(source: Path) -> None:
     report = verify(source, source)
     assert report.passed
-    assert [run.stage for run in report.runs] == [Stage.OK] * 10
+    assert [run.stage for run in report.runs] == [Stage.OK] * 9 + [Stage.NOTHING]
     assert {run.sizes["batch"] for run in report.runs} == {0, 1, 2, 3, 9}
     assert {run.seed for run in report.runs} == {0, 1, 2}
     assert report.outputs["logits"].max_abs == 0

@@ -14,6 +14,7 @@ import onnx
 import onnx_ir as ir
 import torch
 
+from converter.errors import first_line
 from converter.rebuild.graph_values import (
     attribute_value,
     captured,
@@ -56,8 +57,7 @@ def run_node(node: ir.Node, model: ir.Model, values: Sequence[Any]) -> tuple[Any
                 return _rebuilt(node, model, values)
             return _called(handler, node, values)
     except Exception as error:  # whatever a handler raises on values that do not fit
-        lines = str(error).splitlines() or [""]
-        raise NodeFailed(f"{type(error).__name__}: {lines[0][:200]}") from error
+        raise NodeFailed(f"{type(error).__name__}: {first_line(error, 200)}") from error
 
 
 def _has_body(node: ir.Node) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from converter.errors import EquiportError
+from converter.errors import EquiportError, first_line
 from converter.rebuild.graph_values import constant_tensor
 from verify.locate.expose import exposed
 from verify.locate.graph import Wide
@@ -136,7 +136,7 @@ def _traced_wrong(
         words["a, operator by operator"] = f"{len(theirs)} results in float64"
     except (Failure, EquiportError) as error:
         nodes = []
-        words["a, operator by operator"] = f"not recorded: {str(error).splitlines()[0]}"
+        words["a, operator by operator"] = f"not recorded: {first_line(error)}"
     index = {node: place for place, node in enumerate(recording.wide.nodes)}
     origins = tuple(row(recording, node, index[node], math.inf) for node in nodes)
     return Location(Leg.TRACING, reason, origins, words)
@@ -151,7 +151,7 @@ def _own_fault(evidence: Evidence, words: dict[str, str]) -> Location:
         try:
             values = evidence.job.aside.run(runtime, exposed(graph), recording.inputs)
         except (Failure, EquiportError) as error:
-            words[f"{runtime}, node by node"] = f"refused: {(str(error).splitlines() or [''])[0]}"
+            words[f"{runtime}, node by node"] = f"refused: {first_line(error)}"
             continue
         origins = _rows(recording, wrong_nodes(graph, {**recording.inputs, **values}))
         break

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from converter.errors import EquiportError
+from converter.errors import EquiportError, first_line
 from verify.inputs import Case
 from verify.matching import Feed, View, pair_outputs
 from verify.report.location import Depth, Leg, Location
@@ -85,8 +85,7 @@ def locate(
                 if job.options.repro is not None:
                     report.location = _with_repro(evidence, report.location)
         except (Failure, EquiportError, RuntimeError, ValueError, TypeError, MemoryError) as error:
-            lines = str(error).splitlines() or [type(error).__name__]
-            job.findings.append(f"where an error begins could not be found: {lines[0]}")
+            job.findings.append(f"where an error begins could not be found: {first_line(error)}")
             return
         if not report.depth.passed:
             return

@@ -15,7 +15,7 @@ import numpy as np
 import onnx_ir as ir
 import torch
 
-from converter.errors import EquiportError
+from converter.errors import EquiportError, first_line
 from converter.rebuild.pytorch.dtypes import from_numpy
 from verify.locate.closeness import error_of, flat
 from verify.locate.recording import Recording
@@ -112,7 +112,7 @@ def hear(
         try:
             outputs = aside.run(name, model, recording.inputs)
         except (Failure, EquiportError) as error:  # it does not take the graph
-            refusals[name] = (str(error).splitlines() or [""])[0][:200]
+            refusals[name] = first_line(error, 200)
             continue
         said[name] = outputs
         errors[name] = max(errors_of(recording, outputs).values(), default=0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from converter.errors import EquiportError
+from converter.errors import EquiportError, first_line
 from verify.proof.prove import Proof, prove
 from verify.report.proof import WeightProof
 from verify.sides import Failure
@@ -22,6 +22,6 @@ def proof_of(job: Job) -> Proof:
         try:
             holdings[side.label] = side.weights()
         except (Failure, EquiportError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             return Proof(WeightProof(note=f"the weights of {side.label} cannot be read: {reason}"))
     return prove(holdings["a"], holdings["b"], lambda: job.graph("a"))

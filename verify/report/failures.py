@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -45,10 +46,17 @@ class Failed:
 def failed(report: Report) -> list[Failed]:
     """Return all that failed, runs first."""
     found = [item for run in report.runs for item in _in_run(run)]
-    if not any(run.stage.failed or run.stage.value == "ok" for run in report.runs):
-        text = "nothing was compared: no inputs that both sides take"
-        found.append(Failed(Kind.COMPARISON, text))
+    if not report.compared and not any(run.stage.failed for run in report.runs):
+        found.append(Failed(Kind.COMPARISON, f"nothing was compared: {_why_nothing(report)}"))
     return [*found, *_latency(report), *_weights(report), *_nodes(report), *_training(report)]
+
+
+def _why_nothing(report: Report) -> str:
+    """Say why no run compared anything, the commonest reason first."""
+    counts = Counter(run.uncompared.words for run in report.runs if run.uncompared is not None)
+    reasons = [f"{words} ({count} of {len(report.runs)} runs)"
+               for words, count in counts.most_common()]  # fmt: skip
+    return "; ".join(reasons) or "there was no run"
 
 
 def _in_run(run: Run) -> Iterator[Failed]:

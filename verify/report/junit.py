@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from verify.report.failures import Kind, failed
 from verify.report.files import write_text
 from verify.report.numbers import number
-from verify.report.result import OutputComparison, Report, Run, Stage
+from verify.report.result import OutputComparison, Report, Run
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -24,6 +24,11 @@ def to_xml(report: Report) -> str:
             _run(suite, report, run)
     _parts(suite, report)
     _count(suite)
+    properties = ET.Element("properties")
+    ET.SubElement(properties, "property", name="criterion", value=report.limits.criterion)
+    if report.limits.warning:
+        ET.SubElement(properties, "property", name="warning", value=_clean(report.limits.warning))
+    suite.insert(0, properties)
     suites = ET.Element("testsuites", {**suite.attrib, "name": "equiport"})
     suites.append(suite)
     ET.indent(suites)
@@ -58,12 +63,14 @@ def _output(suite: ET.Element, report: Report, run: Run, item: OutputComparison)
             f"SNR {item.snr_db:.4g} dB, {item.mismatches} of {item.count} elements"
         )
         _failure(case, item.reason, "mismatch", detail)
+    elif not item.compared:
+        _skipped(case, "not compared: no finite element came out on both sides")
 
 
 def _run(suite: ET.Element, report: Report, run: Run) -> None:
     case = _case(suite, report, f"run [{run.title}]", sum(run.seconds.values()))
-    if run.stage is Stage.REFUSED:
-        ET.SubElement(case, "skipped", message=_clean(f"both refuse the inputs: {run.reason}"))
+    if run.uncompared is not None:
+        _skipped(case, f"not compared: {run.uncompared.words}: {run.reason}")
     elif run.stage.failed:
         _failure(case, f"{run.side or 'both'}: {run.reason}", run.stage.value)
 
@@ -85,6 +92,10 @@ def _parts(suite: ET.Element, report: Report) -> None:
     for item in found:
         if item.kind is Kind.COMPARISON:
             _failure(_case(suite, report, item.kind), item.text, "load")
+
+
+def _skipped(case: ET.Element, message: str) -> None:
+    ET.SubElement(case, "skipped", message=_clean(message.rstrip(": ")))
 
 
 def _failure(case: ET.Element, message: str, kind: str, detail: str = "") -> None:

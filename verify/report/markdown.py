@@ -28,7 +28,7 @@ def to_markdown(report: Report) -> str:
         cells = [
             f"`{item.name}`", number(item.max_abs), number(item.mean_abs), number(item.max_rel),
             number(item.limit), cosine(item.cosine), decibel(item.snr_db),
-            "ok" if item.passed else "**FAIL**",
+            item.verdict if item.passed else "**FAIL**",
         ]  # fmt: skip
         lines.append("| " + " | ".join(map(_cell, cells)) + " |")
     parts = [f"- {_cell(line)}" for line in weight_lines(report.weights)] if report.weights else []
@@ -38,6 +38,8 @@ def to_markdown(report: Report) -> str:
     lines += ["", *parts] if parts else []
     if report.latency is not None:
         lines += ["", *(f"- {_cell(line)}" for line in latency_lines(report.latency))]
+    if report.limits.warning:
+        lines += ["", f"> ⚠️ **warning**: {_cell(report.limits.warning)}"]
     if report.failures or report.findings:
         lines.append("")
     lines += [f"- failed: {_cell(line)}" for line in report.failures]

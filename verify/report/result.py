@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ from verify.report.training import TrainingParity
 class Stage(StrEnum):
     """How far a run came.
 
-    ``OK`` compared and equal within the limit; ``REFUSED`` both sides refuse the inputs alike, so
-    there is nothing to compare; the others are failures, called by where they happened.
+    ``OK`` compared and equal within the limit; ``REFUSED`` a side refuses the inputs where it may,
+    or the source's noise decides nothing there; ``NOTHING`` both sides ran, and there was no finite
+    element to compare: `Run.uncompared` says why of both. The others are failures, called by where
+    they happened.
     """
 
     OK = "ok"
     REFUSED = "refused"
+    NOTHING = "nothing"
     LOAD = "load"
     TRACE = "trace"
     REBUILD = "rebuild"
@@ -34,7 +37,77 @@ class Stage(StrEnum):
     @property
     def failed(self) -> bool:
         """Whether this is a failure."""
-        return self not in (Stage.OK, Stage.REFUSED)
+        return self not in (Stage.OK, Stage.REFUSED, Stage.NOTHING)
+
+
+class Uncompared(StrEnum):
+    """Why a run that did not fail compared nothing."""
+
+    BOTH_REFUSE = "both-refuse"
+    A_REFUSES = "a-refuses"
+    B_REFUSES = "b-refuses"
+    NOISE = "noise"
+    OVERFLOW = "overflow"
+    EMPTY = "empty"
+    NOT_FINITE = "not-finite"
+    SHAPE = "shape"
+
+    @property
+    def words(self) -> str:
+        """The same in words, as every report has them."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Uncompared.BOTH_REFUSE: "both refuse the inputs",
+    Uncompared.A_REFUSES: "a refuses the inputs",
+    Uncompared.B_REFUSES: "b refuses the inputs",
+    Uncompared.NOISE: "a decides nothing there",
+    Uncompared.OVERFLOW: "a overflows there",
+    Uncompared.EMPTY: "the outputs have no elements",
+    Uncompared.NOT_FINITE: "both sides gave NaN or infinity alone",
+    Uncompared.SHAPE: "without rows, which nobody declared, the shapes differ",
+}
+
+
+class Criterion(StrEnum):
+    """What decides how far b may be from a.
+
+    ``NOISE`` the source's own rounding noise, measured against float64; ``FALLBACK`` the fixed
+    table per dtype, because the noise could not be measured; ``FIXED`` the table, as was asked for;
+    ``NUMBERS`` rtol and atol, as were given; ``NONE`` nothing came so far as to be judged.
+    """
+
+    NOISE = "noise"
+    FALLBACK = "fallback"
+    FIXED = "fixed"
+    NUMBERS = "numbers"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What decided, and why.
+
+    Attributes:
+        criterion: what decides.
+        reason: why the noise could not be measured.
+        hint: what to type so that it can.
+    """
+
+    criterion: Criterion = Criterion.NONE
+    reason: str = ""
+    hint: str = ""
+
+    @property
+    def warning(self) -> str:
+        """What a reader must know: the fixed table decided although nobody asked for it."""
+        if self.criterion is not Criterion.FALLBACK:
+            return ""
+        return (
+            "FIXED LIMITS per dtype decide, which let far larger errors pass than the noise would: "
+            f"{self.reason}" + (f". {self.hint}" if self.hint else "")
+        )
 
 
 @dataclass(frozen=True)
@@ -71,6 +144,9 @@ class OutputComparison:
         noise_max: the source's own largest error, in units of the output, where it was measured.
         overflow: elements that are NaN or infinite in a alone, or in runs of it that round more,
             the exact result being finite, where nothing else is wrong.
+        compared: elements that are finite on both sides, or exact (integers, booleans, strings); 0:
+            the verdict rests on nothing.
+        other_shape: the shape in b, where it is another.
     """
 
     name: str
@@ -96,6 +172,15 @@ class OutputComparison:
     error: float | None = None
     noise_max: float | None = None
     overflow: int = 0
+    compared: int = 0
+    other_shape: tuple[int, ...] | None = None
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in a word."""
+        if not self.passed:
+            return "FAIL"
+        return "ok" if self.compared else "nothing"
 
 
 HISTOGRAM_EDGES = tuple(10.0**exponent for exponent in range(-12, 2))
@@ -116,6 +201,7 @@ class Run:
         outputs: comparison of each output, by name.
         seconds: seconds that each side took, first run included.
         digest: first digits of the SHA-256 of the inputs (`verify.digest.of_inputs`).
+        uncompared: why nothing was compared, where the run did not fail.
     """
 
     label: str
@@ -127,6 +213,7 @@ class Run:
     outputs: Mapping[str, OutputComparison] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     digest: str = ""
+    uncompared: Uncompared | None = None
 
     @property
     def title(self) -> str:
@@ -253,6 +340,7 @@ class Report:
         depth: node by node, with ``deep`` and after a mismatch.
         location: where a mismatch comes from.
         training: training parity, where it was asked for.
+        limits: what decided how far b may be from a.
         inputs: dtype and shape of each input, as in ``--input``.
         graphs: nodes of either side's ONNX graph, by label, where they were asked for; for
             pictures, not in the JSON.
@@ -267,6 +355,7 @@ class Report:
     depth: Depth | None = None
     location: Location | None = None
     training: TrainingParity | None = None
+    limits: Limits = field(default_factory=Limits)
     inputs: Mapping[str, str] = field(default_factory=dict)
     graphs: Mapping[str, tuple[OutlineNode, ...]] = field(
         default_factory=dict, metadata={"published": False}
@@ -275,10 +364,15 @@ class Report:
     @property
     def passed(self) -> bool:
         """At least one run was compared, and nothing that was looked at failed."""
-        compared = any(run.stage is Stage.OK for run in self.runs)
         failed = any(run.stage.failed for run in self.runs)
-        parts = (self.latency, self.weights, self.depth, self.training)
-        return compared and not failed and all(part is None or part.passed for part in parts)
+        # Every part that has a verdict counts, so that a new one cannot be forgotten here.
+        parts = (getattr(getattr(self, part.name), "passed", True) for part in fields(self))
+        return self.compared and not failed and all(parts)
+
+    @property
+    def compared(self) -> bool:
+        """Whether a run compared at least one finite element."""
+        return any(run.stage in (Stage.OK, Stage.MISMATCH) for run in self.runs)
 
     @property
     def outputs(self) -> dict[str, OutputComparison]:
@@ -353,6 +447,6 @@ class Report:
         return markdown.write(self, path)
 
 
-def _badness(item: OutputComparison) -> tuple[bool, float]:
+def _badness(item: OutputComparison) -> tuple[bool, bool, float]:
     relative = item.max_rel
-    return (not item.passed, float("inf") if relative != relative else relative)
+    return not item.passed, item.compared > 0, float("inf") if relative != relative else relative

@@ -33,6 +33,7 @@ RULES = {
     "training": "Source and target do not train alike",
     "latency": "The target is slower than allowed",
     "comparison": "Nothing was compared",
+    "limits": "Fixed limits decided, not the measured noise of the source",
     "finding": "Something to know beside the verdict",
 }
 
@@ -99,6 +100,8 @@ def _found(report: Report) -> Iterator[Found]:
     for item in failed(report):
         if item.kind not in (Kind.NODE, Kind.MISMATCH):
             yield Found(item.kind, "error", item.text, _without_figures(item.text))
+    if warning := report.limits.warning:
+        yield Found("limits", "warning", warning, _without_figures(warning))
     for line in report.findings:
         yield Found("finding", "note", line, _without_figures(line))
 

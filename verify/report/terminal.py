@@ -63,6 +63,9 @@ def show(report: Report, console: Console, verbose: bool = False) -> None:
         console.print(f"peak memory: {', '.join(memory)}", highlight=False)
     for finding in report.findings:
         console.print(f"note: {escape(finding)}", highlight=False)
+    if report.limits.warning:
+        console.print(f"[bold yellow]warning:[/bold yellow] {escape(report.limits.warning)}",
+                      highlight=False)  # fmt: skip
     for line in _failures(report):
         console.print(line, highlight=False)
     console.print(_verdict(report), highlight=False)
@@ -89,7 +92,8 @@ def _table(report: Report) -> RenderableType:
 
 
 def _row(item: OutputComparison) -> tuple[str, ...]:
-    verdict = "[green]ok[/green]" if item.passed else "[red]FAIL[/red]"
+    colour = {"ok": "green", "FAIL": "red"}.get(item.verdict, "yellow")
+    verdict = f"[{colour}]{item.verdict}[/{colour}]"
     return (
         escape(item.name),
         number(item.max_abs),
@@ -118,6 +122,9 @@ def _verdict(report: Report) -> str:
     count = len(report.runs)
     ran = f"{count} run{'s' if count != 1 else ''}"
     if report.passed:
-        return f"[bold green]PASSED[/bold green]: {ran}, {len(report.outputs)} output(s)"
+        by = " [yellow]by fixed limits[/yellow]" if report.limits.warning else ""
+        return f"[bold green]PASSED[/bold green]{by}: {ran}, {len(report.outputs)} output(s)"
     bad = sum(run.stage.failed for run in report.runs)
+    if not report.compared and not bad:
+        return f"[bold red]FAILED[/bold red]: nothing was compared in {ran}"
     return f"[bold red]FAILED[/bold red]: {bad} of {ran}"

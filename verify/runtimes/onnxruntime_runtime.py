@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxruntime
 
-from converter.errors import UnreadableModelError, UsageError
+from converter.errors import UnreadableModelError, UsageError, first_line
 from converter.signature import Signature, TensorSpec
 from converter.temporary import TemporaryFolder
 from verify.arrays import BITS, dtype_name, from_bits, to_bits
@@ -122,8 +122,7 @@ def session_runner(source: Source, device: str, optimisation: Any) -> OnnxRunner
         session = _session(source, options, providers)
     except Exception as error:
         raise UnreadableModelError(
-            f"ONNX Runtime cannot run {source.path or 'the graph'}: "
-            f"{str(error).strip().splitlines()[0][:300]}",
+            f"ONNX Runtime cannot run {source.path or 'the graph'}: {first_line(error)}",
             hint="--runtime onnx_reference runs it without ONNX Runtime, slowly.",
         ) from error
     own = source.signature or _signature(session)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from converter.errors import EquiportError
+from converter.errors import EquiportError, first_line
 from converter.signature import Signature, TensorSpec
 from verify import matching
 from verify.arrays import dtype_name
@@ -16,6 +16,7 @@ from verify.inputs import Case
 from verify.proof.step import proof_of
 from verify.report.result import Report
 from verify.report.training import GradientComparison, LossCurve, TrainingParity
+from verify.scales import NORMAL
 from verify.sides import Failure
 from verify.training import comparing
 from verify.training.plan import LOSSES, Ability, Arrays, Learned, Plan
@@ -47,7 +48,7 @@ def training_of(
     except Untrained as reason:
         return TrainingParity(loss, note=str(reason))
     except (Failure, EquiportError) as error:
-        return TrainingParity(loss, note=str(error).splitlines()[0])
+        return TrainingParity(loss, note=first_line(error))
 
 
 class _Comparison:
@@ -97,7 +98,7 @@ class _Comparison:
         ran = [case for case, run in zip(cases, report.runs, strict=False) if len(run.seconds) == 2]
         if not ran:
             raise Untrained("there is no run that both sides did")
-        usual = [case for case in ran if getattr(case, "scale", "normal") == "normal"] or ran
+        usual = [case for case in ran if case.scale == NORMAL] or ran
         wide = [case for case in usual if min(case.sizes.values(), default=2) > 1]
         return (wide or usual)[0]
 
@@ -167,7 +168,7 @@ class _Comparison:
             try:
                 result[label] = self._learn(label, True, normalise, rates)
             except (Failure, EquiportError) as error:
-                reason = str(error).splitlines()[0]
+                reason = first_line(error)
                 if label == "b" and self.proof.recorded and (path := self._source_graph()):
                     self.notes.append(f"float64: b is a's graph rebuilt in its framework: {reason}")
                     result[label] = self._rebuilt_from(path, normalise, rates)
@@ -220,7 +221,7 @@ class _Comparison:
             else:
                 graphs["b"] = self._learn("b", True, normalise, rates, True)
         except (Failure, EquiportError) as error:
-            self.notes.append(f"float64: no graph to compare with: {str(error).splitlines()[0]}")
+            self.notes.append(f"float64: no graph to compare with: {first_line(error)}")
             return rows, lines
         again = self._compared(graphs, None)
         if not _agree(*again):

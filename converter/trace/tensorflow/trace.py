@@ -17,7 +17,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
-from converter.errors import EquiportError, TraceError, UnsupportedOp, UnsupportedOpsError
+from converter.errors import (
+    EquiportError,
+    TraceError,
+    UnsupportedOp,
+    UnsupportedOpsError,
+    first_line,
+)
 from converter.formats import Source
 from converter.graph.clean import clean
 from converter.signature import Signature, TensorSpec
@@ -55,7 +61,7 @@ def trace(
         except Exception as error:
             raise TraceError(
                 f"TensorFlow could not trace the model: {type(error).__name__}: "
-                f"{str(error).strip().splitlines()[0][:400]}",
+                f"{first_line(error, 400)}",
                 hint="Python control flow on tensor values and custom operators cannot be traced.",
             ) from error
     model = ir.serde.deserialize_model(proto)
