@@ -1,7 +1,7 @@
 """``python -m benchmarks.fuzz --cases 3000 --seed 1``: run random cases and say what came of them.
 
-Half of the cases are PyTorch programs, half TensorFlow. They run in a worker process, which is started
-again when it dies or hangs.
+Half of the cases are PyTorch programs, half TensorFlow. They run in a worker process, which is
+started again when it dies or hangs.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class Worker:
 
     def answer(self, deadline: float) -> dict[str, Any]:
         """Return the next line of the worker."""
-        assert self.process is not None and self.process.stdout is not None
+        assert self.process is not None
+        assert self.process.stdout is not None
         pipe = self.process.stdout.fileno()
         while b"\n" not in self.rest:
             if not select.select([pipe], [], [], max(0, deadline - time.monotonic()))[0]:

@@ -180,13 +180,13 @@ def run_step(framework: Framework, step: Step, pool: Pool) -> Value:
     made: Mapping[str, Any] = {}
     results = []
     if step.layer:
-        layer = eval(step.layer, framework.environment())  # noqa: S307 - our own text
+        layer = eval(step.layer, framework.environment())
         if hasattr(layer, "eval"):
             layer.eval()
         made = {step.token.replace("v", "m"): layer}
     for which in ("first", "second"):
         known = {token: getattr(value, which) for token, value in pool.values.items()}
-        results.append(eval(step.code, {**framework.environment(), **known, **made}))  # noqa: S307
+        results.append(eval(step.code, {**framework.environment(), **known, **made}))
     if not all(framework.is_tensor(result) for result in results):
         raise Unfit
     value = value_of(framework, step.token, *results)

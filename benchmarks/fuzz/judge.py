@@ -81,7 +81,6 @@ def described(
         return None
     place = tuple(int(i) for i in np.argwhere(wrong)[0]) if wrong.ndim else ()
     text = (
-        f"{int(wrong.sum())} of {wrong.size} elements; at {place}: "
-        f"{mine[place]} for {yours[place]}"
+        f"{int(wrong.sum())} of {wrong.size} elements; at {place}: {mine[place]} for {yours[place]}"
     )
     return Difference(kind, text)

@@ -40,9 +40,17 @@ def key_names(rng: random.Random, count: int) -> list[str]:
 def layer_names(rng: random.Random, tokens: list[str], framework: str) -> dict[str, str]:
     """Return names for some of the layers; the others keep their tokens."""
     taken = ("size", "größe", "слой", "layer", "fc", "conv1", "keys", "norm_", "items", "encoder")
-    owned = ("half", "type", "modules", "double", "parameters", "apply", "to", "children", "add_module")
+    owned = (
+        "half",
+        "type",
+        "modules",
+        "double",
+        "parameters",
+        "apply",
+        "to",
+        "children",
+        "add_module",
+    )
     names = taken if framework == "torch" else taken + owned
     chosen = rng.sample(names, min(len(tokens), len(names)))
-    return {
-        token: name for token, name in zip(tokens, chosen, strict=False) if rng.random() < 0.2
-    }
+    return {token: name for token, name in zip(tokens, chosen, strict=False) if rng.random() < 0.2}

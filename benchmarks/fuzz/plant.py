@@ -11,13 +11,16 @@ from typing import Any
 OPSET = 23
 
 
-def patch(framework: str, op: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-    """Put another function in the place of an operator's handler."""
+def patch(
+    framework: str, op: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> Callable[[], None]:
+    """Put another function in the place of an operator's handler; returns what takes it back."""
     import_module(f"converter.rebuild.{framework}")
     registry = import_module(f"converter.rebuild.{framework}.table").registry
     handler = registry.find("", op, OPSET).function
-    changed = functools.wraps(handler)(change(handler))
-    setattr(sys.modules[handler.__module__], handler.__name__, changed)
+    module = sys.modules[handler.__module__]
+    setattr(module, handler.__name__, functools.wraps(handler)(change(handler)))
+    return lambda: setattr(module, handler.__name__, handler)
 
 
 def slightly_off(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,7 +35,7 @@ def raising(handler: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-PLANTS: dict[str, Callable[[], None]] = {
+PLANTS: dict[str, Callable[[], Callable[[], None]]] = {
     "tensorflow-sigmoid-off": lambda: patch("tensorflow", "Sigmoid", slightly_off),
     "tensorflow-transpose-raises": lambda: patch("tensorflow", "Transpose", raising),
     "pytorch-sigmoid-off": lambda: patch("pytorch", "Sigmoid", slightly_off),

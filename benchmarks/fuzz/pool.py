@@ -13,6 +13,11 @@ FLOATS = ("float32", "float64", "float16", "bfloat16")
 INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
 
 
+def listed(table: str) -> tuple[str, ...]:
+    """Return the items of a table that is laid out as text: two spaces or a line end apart."""
+    return tuple(item for line in table.splitlines() for item in line.strip().split("  ") if item)
+
+
 class Unfit(Exception):
     """No value fits a template; the grower tries another one."""
 
@@ -108,9 +113,9 @@ class Pool:
     def like(self, value: Value) -> Value:
         """Return a value of the same shape and element type, maybe the same."""
         return self.pick(
-            where=lambda v: v.dtype == value.dtype
-            and v.shape == value.shape
-            and v.other == value.other
+            where=lambda v: (
+                v.dtype == value.dtype and v.shape == value.shape and v.other == value.other
+            )
         )
 
     def one(self, *choices: T) -> T:

@@ -38,7 +38,9 @@ def is_tensor(value: Any) -> bool:
 
 
 def tensor(array: np.ndarray, dtype: str) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape).to(getattr(torch, dtype))
+    return (
+        torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape).to(getattr(torch, dtype))
+    )
 
 
 def array(value: torch.Tensor) -> np.ndarray:

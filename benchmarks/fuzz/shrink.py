@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from benchmarks.fuzz.case import TOKEN, Case, Input
 from benchmarks.fuzz.grow import Framework
-from benchmarks.fuzz.loading import framework_of
 from benchmarks.fuzz.kinds import NUMBERS, SHAPE
+from benchmarks.fuzz.loading import framework_of
 from benchmarks.fuzz.run import Outcome, run_case
 
 SECONDS = 25.0
@@ -110,7 +110,11 @@ def cut(case: Case, index: int) -> Iterator[Case]:
         if all(shape[1][axis] == size for shape in shapes if len(shape[1]) > axis):
             dims.append(size)
             continue
-        words = [w for w in case.sizes[0] if all(o[w] == s[1][axis] for o, s in zip(case.sizes, shapes, strict=False))]
+        words = [
+            w
+            for w in case.sizes[0]
+            if all(o[w] == s[1][axis] for o, s in zip(case.sizes, shapes, strict=False))
+        ]
         if not words:
             return
         dims.append(words[0])
@@ -136,9 +140,10 @@ def shape_of(case: Case, framework: Framework, token: str, sizes) -> tuple:
     try:
         model = load(case.only([token]))
         rng = np.random.default_rng(0)
-        inputs = [framework.tensor(i.values(sizes, rng), i.dtype) for i in case.only([token]).inputs]
+        inputs = [
+            framework.tensor(i.values(sizes, rng), i.dtype) for i in case.only([token]).inputs
+        ]
         result = framework.call(model, inputs, case.form)[0]
         return framework.dtype(result), tuple(int(s) for s in result.shape)
     except Exception:
         return ()
-

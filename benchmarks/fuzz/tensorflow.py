@@ -69,7 +69,11 @@ def noise(rng: np.random.Generator):
     def moved(value: Any) -> Any:
         if not isinstance(value, tf.Tensor) or not value.dtype.is_floating:
             return value
-        unit = float(np.finfo(np.float16).eps) if value.dtype == tf.float16 else {"float32": 2.0**-23, "float64": 2.0**-52, "bfloat16": 2.0**-7}[value.dtype.name]
+        unit = (
+            float(np.finfo(np.float16).eps)
+            if value.dtype == tf.float16
+            else {"float32": 2.0**-23, "float64": 2.0**-52, "bfloat16": 2.0**-7}[value.dtype.name]
+        )
         seed = rng.integers(0, 2**31, 2)
         steps = tf.random.stateless_uniform(tf.shape(value), seed, -2, 3, tf.int32)
         return value * (1 + tf.cast(steps, value.dtype) * tf.cast(unit, value.dtype))

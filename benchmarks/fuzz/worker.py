@@ -12,8 +12,8 @@ import warnings
 
 from benchmarks.fuzz import plant
 from benchmarks.fuzz.grow import draw_case
-from benchmarks.fuzz.loading import framework_of
 from benchmarks.fuzz.kinds import BAD
+from benchmarks.fuzz.loading import framework_of
 from benchmarks.fuzz.run import run_case
 from benchmarks.fuzz.shrink import shrink
 from benchmarks.fuzz.text import script_of
@@ -39,14 +39,19 @@ def main() -> None:
         outcome = run_case(case)
         answer = {
             "kind": outcome.kind, "cause": outcome.cause, "detail": outcome.detail,
-            "hint": outcome.hint, "operators": case.operators(), "seconds": time.monotonic() - began,
+            "hint": outcome.hint, "operators": case.operators(),
+            "seconds": time.monotonic() - began,
         }  # fmt: skip
         if outcome.kind in BAD and wanted == "1":
             key = f"{outcome.kind} {outcome.cause}"
             if key not in known or outcome.kind not in ("untyped error",):
                 known.add(key)
                 small, last = shrink(case, outcome)
-                answer |= {"text": script_of(small), "detail": last.detail, "small": small.operators()}
+                answer |= {
+                    "text": script_of(small),
+                    "detail": last.detail,
+                    "small": small.operators(),
+                }
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -42,7 +42,8 @@ class ConvertedModel(keras.Model):
             record: what `Record.to_json` returns.
             module: the rebuilt module, if there is one already.
         """
-        super().__init__(**{"name": "equiport"} | options)
+        # The signature says each input's type; Keras would round float64 to float32 on its way in.
+        super().__init__(**{"name": "equiport", "autocast": False} | options)
         self._graph = graph
         self.record = Record.from_json(record)
         if module is None:
