@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from converter.errors import InputSpecError
+from converter.expressions import check, words_of
 
 Dim = int | str
-"""A static size, or the name of a dynamic dimension."""
+"""A static size, the name of a dynamic dimension, or an expression of names (``past+1``)."""
 
 Bound = int | float | str
 """An end of the valid values; a word, or an expression of one, is a dynamic dimension's size."""
@@ -30,7 +31,8 @@ class TensorSpec:
         name: the source's own name for it.
         dtype: NumPy's name of the element type (``bfloat16``, ``string`` and the small
             floats by their ONNX names in lower case).
-        shape: one entry per axis; a word is a dynamic dimension. ``None``: rank unknown.
+        shape: one entry per axis; a word is a dynamic dimension, an expression such as
+            ``past+1`` follows from one. ``None``: rank unknown.
         layout: set only where the layout differs from the source's, e.g. ``"NHWC"``.
         permutation: how the source's axes were permuted to get this tensor, when they were:
             ``target = source.transpose(permutation)``.
@@ -65,11 +67,18 @@ class DimRange:
 
 @dataclass(frozen=True)
 class Signature:
-    """What goes into a model and what comes out, in order."""
+    """What goes into a model and what comes out, in order.
+
+    Attributes:
+        dims: ranges of the dynamic dimensions, where there are any.
+        conditions: what the model demands of several sizes together, or of their multiples, such
+            as ``h % 8 == 0``.
+    """
 
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     dims: Mapping[str, DimRange] = field(default_factory=dict)
+    conditions: tuple[str, ...] = ()
 
     def input(self, name: str) -> TensorSpec:
         """Return the input called ``name``; `KeyError` when there is none."""
@@ -85,6 +94,7 @@ class Signature:
             "inputs": [_without_nothing(spec) for spec in self.inputs],
             "outputs": [_without_nothing(spec) for spec in self.outputs],
             "dims": {name: [dim.minimum, dim.maximum] for name, dim in self.dims.items()},
+            **({"conditions": list(self.conditions)} if self.conditions else {}),
         }
 
     @classmethod
@@ -94,16 +104,15 @@ class Signature:
             tuple(map(_spec_from_json, data["inputs"])),
             tuple(map(_spec_from_json, data["outputs"])),
             {name: DimRange(*ends) for name, ends in data.get("dims", {}).items()},
+            tuple(data.get("conditions", ())),
         )
 
     def dynamic_dims(self) -> tuple[str, ...]:
-        """Names of the dynamic dimensions of the inputs, in order of appearance."""
-        names: dict[str, None] = {}
-        for spec in self.inputs:
-            for dim in spec.shape or ():
-                if isinstance(dim, str):
-                    names[dim] = None
-        return tuple(names)
+        """Names of the dynamic dimensions of the inputs, in order of appearance.
+
+        Those that stand only in an expression are among them.
+        """
+        return tuple(words_of(dim for spec in self.inputs for dim in spec.shape or ()))
 
 
 def _without_nothing(spec: TensorSpec) -> dict[str, Any]:
@@ -133,8 +142,8 @@ _DIM = re.compile(
 def parse_input(text: str) -> tuple[TensorSpec, dict[str, DimRange]]:
     """Parse one ``--input``, e.g. ``ids:int64[batch,seq<=512]`` or ``x[1,3,224,224]``.
 
-    Words are dynamic dimensions, with an optional range (``8<=seq<=512``); the dtype
-    defaults to float32. Without brackets the shape is left open (``shape=None``).
+    Words are dynamic dimensions, with an optional range (``8<=seq<=512``), and may stand in
+    expressions (``past+1``, ``2*h``); the dtype defaults to float32. Without brackets the shape is left open (``shape=None``).
 
     Raises:
         InputSpecError: the text is not of that form.
@@ -156,24 +165,45 @@ def parse_input(text: str) -> tuple[TensorSpec, dict[str, DimRange]]:
     shape: list[Dim] = []
     ranges: dict[str, DimRange] = {}
     for part in filter(None, match["dims"].split(",")):
-        if part.isdigit():
-            shape.append(int(part))
-            continue
-        dim = _DIM.match(part)
-        if not dim:
-            raise InputSpecError(
-                f"input {match['name']!r} has the dimension {part!r}, which is neither a size "
-                "nor a name",
-                hint="Dimensions are sizes (224) or words (batch), with a range if need be: "
-                "seq<=512 or 8<=seq<=512.",
-            )
-        low, high = int(dim["low"] or 1), int(dim["high"]) if dim["high"] else None
-        if high is not None and high < low:
-            raise InputSpecError(f"input {match['name']!r}: the range {part!r} is empty")
-        shape.append(dim["name"])
-        if dim["low"] or dim["high"]:
-            ranges[dim["name"]] = DimRange(low, high)
+        dim, allowed = parse_dim(part, match["name"])
+        shape.append(dim)
+        if allowed is not None:
+            ranges[str(dim)] = allowed
     return TensorSpec(match["name"], dtype, tuple(shape)), ranges
+
+
+def parse_dim(text: str, name: str) -> tuple[Dim, DimRange | None]:
+    """Parse one dimension of an input: ``224``, ``batch``, ``8<=seq<=512``, ``past+1``, ``2*h``.
+
+    Args:
+        name: the input's, for what is said of a mistake.
+
+    Raises:
+        InputSpecError: it is none of these, or the range is empty.
+    """
+    text = text.replace(" ", "")
+    if text.isdigit():
+        return int(text), None
+    dim = _DIM.match(text)
+    if not dim:
+        return _parse_expression(text, name), None
+    low, high = int(dim["low"] or 1), int(dim["high"]) if dim["high"] else None
+    if high is not None and high < low:
+        raise InputSpecError(f"input {name!r}: the range {text!r} is empty")
+    return dim["name"], DimRange(low, high) if dim["low"] or dim["high"] else None
+
+
+def _parse_expression(text: str, name: str) -> str:
+    try:
+        check(text)
+    except InputSpecError as error:
+        raise InputSpecError(
+            f"input {name!r} has the dimension {text!r}, which is neither a size, a name nor an "
+            "expression of names",
+            hint="Dimensions are sizes (224), words (batch), with a range if need be (seq<=512 or "
+            "8<=seq<=512), or expressions of words with + - * // (past+1, 2*h).",
+        ) from error
+    return text
 
 
 def parse_inputs(texts: Sequence[str]) -> Signature:

@@ -75,7 +75,10 @@ def merged(signature: Signature | None, given: Signature | None) -> Signature | 
     by_name = {spec.name: spec for spec in given.inputs}
     inputs = tuple(by_name.pop(spec.name, spec) for spec in signature.inputs)
     return Signature(
-        (*inputs, *by_name.values()), signature.outputs, {**signature.dims, **given.dims}
+        (*inputs, *by_name.values()),
+        signature.outputs,
+        {**signature.dims, **given.dims},
+        given.conditions or signature.conditions,
     )
 
 

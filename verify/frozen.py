@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from converter.signature import DimRange, Signature
+from converter.sizes import nearest
 from verify.inputs import random_inputs
-from verify.sizes import dynamic_names
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -201,9 +201,9 @@ def examples(signature: Signature) -> list[dict[str, np.ndarray]]:
     for seed in (0, 1):
         sizes = {
             name: _size(signature.dims.get(name, DimRange()), 3 + 2 * index + 3 * seed, seed)
-            for index, name in enumerate(dynamic_names(signature))
+            for index, name in enumerate(signature.dynamic_dims())
         }
-        made.append(random_inputs(signature, sizes, 1000 + seed))
+        made.append(random_inputs(signature, nearest(signature, sizes) or sizes, 1000 + seed))
     return made
 
 

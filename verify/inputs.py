@@ -10,11 +10,12 @@ from itertools import cycle
 import numpy as np
 
 from converter.errors import InputSpecError, UsageError
+from converter.expressions import size_of, words_in
 from converter.graph.bounds import bounds_of
 from converter.signature import Signature, TensorSpec
 from verify import scales
 from verify.arrays import numpy_dtype
-from verify.sizes import elements, names_in, size_of, sweep, without_rows
+from verify.sizes import elements, sweep, without_rows
 
 __all__ = ["Case", "bounds_of", "cases", "random_inputs", "unbounded"]
 
@@ -145,7 +146,7 @@ def _limits(spec: TensorSpec, sizes: Mapping[str, int]) -> tuple[float, float] |
         return None
     ends = []
     for end in spec.bounds:
-        known = not isinstance(end, str) or set(names_in(end)) <= set(sizes)
+        known = not isinstance(end, str) or set(words_in(end)) <= set(sizes)
         ends.append(size_of(end, sizes) if isinstance(end, str) and known else end)
     low, high = ends
     low = 0 if isinstance(low, str) else low

@@ -64,12 +64,14 @@ def reference(given: Signature | None, a: View, b: View) -> Signature:
     specs = [_in_source_order(spec) for spec in own.inputs] if own is not None else []
     outputs = own.outputs if own is not None else ()
     dims: dict[str, DimRange] = dict(own.dims) if own is not None else {}
+    conditions = own.conditions if own is not None else ()
     if given is not None and given.inputs:
         specs = _declared(specs, given, a)
         outputs = given.outputs or outputs
         dims.update(given.dims)
+        conditions = given.conditions or conditions
     specs = [_with_bounds(spec, a, b) for spec in specs]
-    return Signature(tuple(specs), outputs, dims)
+    return Signature(tuple(specs), outputs, dims, conditions)
 
 
 def _in_source_order(spec: TensorSpec) -> TensorSpec:

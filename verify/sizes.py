@@ -1,13 +1,18 @@
-"""Sizes for dynamic dimensions: every one is swept, inside the range that it declares."""
+"""Sizes for dynamic dimensions: every one is swept, inside the range that it declares.
+
+A combination that the signature's conditions do not allow (``h % 8 == 0``) moves to the nearest
+one that they do; dimensions that are expressions (``past+1``) follow from their words.
+"""
 
 from __future__ import annotations
 
-import ast
 import math
 from collections.abc import Iterator, Mapping
 
 from converter.errors import InputSpecError
-from converter.signature import Dim, DimRange, Signature
+from converter.expressions import size_of
+from converter.signature import DimRange, Signature
+from converter.sizes import fits, nearest
 
 LEVELS = 4
 """Each dynamic dimension is tried at this many sizes: 1, 2, a small odd one, a larger one."""
@@ -17,64 +22,6 @@ MOST = 12
 
 MOST_ELEMENTS = 1 << 16
 """Inputs that hold more elements than this are not made just to try a larger size."""
-
-_OPERATORS = {
-    ast.Add: int.__add__,
-    ast.Sub: int.__sub__,
-    ast.Mult: int.__mul__,
-    ast.FloorDiv: int.__floordiv__,
-    ast.Mod: int.__mod__,
-}
-
-
-def names_in(dim: Dim) -> list[str]:
-    """Return the words in a dimension; an expression such as ``2*seq + 1`` has one."""
-    if isinstance(dim, int):
-        return []
-    return [node.id for node in ast.walk(_parsed(dim)) if isinstance(node, ast.Name)]
-
-
-def size_of(dim: Dim, sizes: Mapping[str, int]) -> int:
-    """Return the size of a dimension, given the sizes of the words.
-
-    Raises:
-        InputSpecError: the expression has something else than words, integers and ``+ - * // %``.
-    """
-    return dim if isinstance(dim, int) else _value(_parsed(dim).body, dim, sizes)
-
-
-def _parsed(dim: str) -> ast.Expression:
-    try:
-        return ast.parse(dim.strip(), mode="eval")
-    except SyntaxError as error:
-        raise InputSpecError(
-            f"the dimension {dim!r} is neither a word nor an expression",
-            hint='Describe the input with --input, e.g. --input "x:float32[batch,3,32,32]".',
-        ) from error
-
-
-def _value(node: ast.expr, text: str, sizes: Mapping[str, int]) -> int:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int):
-        return node.value
-    if isinstance(node, ast.Name) and node.id in sizes:
-        return sizes[node.id]
-    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        left, right = _value(node.left, text, sizes), _value(node.right, text, sizes)
-        return _OPERATORS[type(node.op)](left, right)
-    raise InputSpecError(
-        f"the dimension {text!r} cannot be computed",
-        hint='Describe the input with --input, e.g. --input "x:float32[batch,3,32,32]".',
-    )
-
-
-def dynamic_names(signature: Signature) -> tuple[str, ...]:
-    """Return the words in the inputs' dimensions, in order of appearance."""
-    names: dict[str, None] = {}
-    for spec in signature.inputs:
-        for dim in spec.shape or ():
-            names.update(dict.fromkeys(names_in(dim)))
-    return tuple(names)
-
 
 def sweep(
     signature: Signature, chosen: Mapping[str, list[int]] | None = None
@@ -90,7 +37,7 @@ def sweep(
     Args:
         chosen: sizes to use for a dimension instead of the usual ones.
     """
-    names = dynamic_names(signature)
+    names = signature.dynamic_dims()
     chosen = chosen or {}
     if unknown := sorted(set(chosen) - set(names)):
         raise InputSpecError(
@@ -113,9 +60,35 @@ def sweep(
         }
         for run in range(count)
     ]
-    for corner in _corners(signature, candidates, chosen):
+    result = _allowed(signature, result, chosen)
+    for corner in _allowed(signature, list(_corners(signature, candidates, chosen)), chosen):
         if corner not in result and len(result) < max(MOST, count):
             result.append(corner)
+    return result
+
+
+def _allowed(
+    signature: Signature, wanted: list[dict[str, int]], chosen: Mapping[str, list[int]]
+) -> list[dict[str, int]]:
+    """Move combinations to what the signature's conditions allow; none twice.
+
+    Raises:
+        InputSpecError: no combination is allowed.
+    """
+    result: list[dict[str, int]] = []
+    for sizes in wanted:
+        near: dict[str, int] | None = sizes
+        if not fits(signature, sizes):
+            near = nearest(signature, sizes)
+            moved = near is not None and any(near[name] != sizes[name] for name in chosen)
+            near = None if moved else near
+        if near is not None and near not in result:
+            result.append(near)
+    if wanted and not result:
+        raise InputSpecError(
+            "no sizes were found that the model takes",
+            hint=f"It takes: {', '.join(signature.conditions)}. Choose sizes to match.",
+        )
     return result
 
 
@@ -157,7 +130,8 @@ def without_rows(
         if first not in combination or first in chosen:
             return None
         free = first not in signature.dims or signature.dims[first].minimum == 0
-        return {**combination, first: 0} if free else None
+        empty = {**combination, first: 0}
+        return empty if free and fits(signature, empty) else None
     return None
 
 

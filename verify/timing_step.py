@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from converter.sizes import fits
 from verify.inputs import Case
 from verify.latency import QUICK, measure
 from verify.matching import Feed
 from verify.report.result import Report, Run, SizeTiming, Stage
 from verify.scales import NORMAL
 from verify.sides import Failure, LiveSide
-from verify.sizes import dynamic_names
 
 if TYPE_CHECKING:
     from converter.signature import Signature
@@ -60,7 +60,7 @@ def timed(
 
 def swept(job: Job, case: Case, signature: Signature, feeds: list[Feed]) -> tuple[SizeTiming, ...]:
     """Time both sides over sizes of the first dynamic dimension, the others as in ``case``."""
-    names = dynamic_names(signature)
+    names = signature.dynamic_dims()
     if case.data is not None or not names:
         why = "the inputs are the user's own" if names else "no dimension is dynamic"
         job.findings.append(f"there is no batch sweep: {why}")
@@ -68,6 +68,8 @@ def swept(job: Job, case: Case, signature: Signature, feeds: list[Feed]) -> tupl
     rows = []
     for size in allowed(signature, names[0]):
         at: Mapping[str, int] = {**case.sizes, names[0]: size}
+        if not fits(signature, at):
+            continue
         one = replace(case, sizes=at, label=f"sweep {names[0]}={size}")
         job.options.progress(f"timing {names[0]}={size}")
         _, failures = job.run_both(one.inputs(signature), feeds)

@@ -142,6 +142,7 @@ def run(
         tuple(as_declared(spec, moved["inputs"][spec.name]) for spec in signature.inputs),
         tuple(as_declared(spec, moved["outputs"][spec.name]) for spec in signature.outputs),
         signature.dims,
+        signature.conditions,
     )
 
 

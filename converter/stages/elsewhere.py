@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from converter.declared import axes_of, text_of
 from converter.errors import UsageError
 from converter.formats import Source
 from converter.progress import Progress
@@ -66,7 +67,10 @@ def trace(
         "path": str(Path(path).absolute()),
         "graph": str(file),
         "inputs": described(inputs),
-        "dynamic": {name: axes(dims) for name, dims in (dynamic or {}).items()},
+        "dynamic": {
+            name: [(axis, text_of(dim, name, axis)) for axis, dim in axes_of(dims) if dim is not None]
+            for name, dims in (dynamic or {}).items()
+        },
         "options": crossing(options),
     }
     with kept:
@@ -113,13 +117,6 @@ def described(inputs: Any) -> Any:
             hint="Describe the inputs with texts such as 'x:float32[batch,3,224,224]'.",
         )
     return texts
-
-
-def axes(dims: Any) -> list[tuple[int, str]]:
-    """Return one input's part of ``dynamic=`` as pairs of axis and word."""
-    pairs = dims.items() if isinstance(dims, Mapping) else enumerate(dims)
-    named = [(axis, getattr(dim, "__name__", dim)) for axis, dim in pairs]
-    return [(axis, word) for axis, word in named if isinstance(word, str)]
 
 
 def crossing(options: Options) -> dict[str, Any]:

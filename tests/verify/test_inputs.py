@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from converter.errors import InputSpecError, UsageError
+from converter.expressions import holds, size_of
 from converter.signature import DTYPES, DimRange, Signature, TensorSpec, parse_inputs
 from verify.arrays import dtype_name
 from verify.inputs import cases, random_inputs, unbounded
 from verify.scales import SCALES
-from verify.sizes import size_of, sweep
+from verify.sizes import sweep
 
 SPECS = ["ids:int64[batch,seq<=50]", "image:float32[batch,3,8<=h,w]"]
 
@@ -82,6 +83,23 @@ def test_dimensions_may_be_expressions() -> None:
     for case in cases(signature, 2):
         rows, columns = case.inputs(signature)["x"].shape
         assert columns == rows + 1
+
+
+def test_sizes_obey_what_the_model_demands_of_them() -> None:
+    specs = parse_inputs(["x[batch,h,8<=w]", "y[w-3,2*k]", "z[(h+1)//2]", "in[in]"])
+    signature = Signature(specs.inputs, (), specs.dims, ("h % 8 == 0", "k < batch"))
+    combinations = sweep(signature)
+    assert len(combinations) >= 4
+    for sizes in combinations:
+        assert set(sizes) == {"batch", "h", "w", "k", "in"}
+        assert all(holds(text, sizes) for text in signature.conditions)
+        assert sizes["w"] >= 8
+        assert size_of("2*k", sizes) == 2 * sizes["k"] >= 2
+    assert len({sizes["h"] for sizes in combinations}) > 1
+    with pytest.raises(InputSpecError, match="no sizes"):
+        sweep(Signature(specs.inputs, (), specs.dims, ("w < 8",)))
+    with pytest.raises(InputSpecError, match="no sizes"):
+        sweep(signature, {"h": [3]})
 
 
 def test_runs_cover_sizes_and_seeds() -> None:
