@@ -80,6 +80,8 @@ def _read(source: Source, inputs: Any) -> Declared:
     else:
         named = dict(zip(_names(source, 1), (inputs,), strict=True))
     fixed = {name: value for name, value in named.items() if isinstance(value, PLAIN)}
+    if len(fixed) == len(named):  # nothing but plain values: a mistake
+        fixed = {}
     tensors = {name: value for name, value in named.items() if name not in fixed}
     for name, value in tensors.items():
         if not hasattr(value, "shape") or not hasattr(value, "dtype"):

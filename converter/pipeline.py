@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +138,7 @@ def convert(
     from converter.formats.staged import publish, refuse_existing, staged, swept
     from converter.stages import elsewhere
     from converter.temporary import sweep
+    from converter.trace.told import taken_notes
 
     progress = progress or Progress()
     path = Path(output) if output is not None else None
@@ -152,6 +153,7 @@ def convert(
         needed = (TARGET[to], f"a target for {to}")
         require(*needed) if python is None else elsewhere.require(python, *needed)
     source, graph, signature = traced(model, inputs, dynamic, options, progress)
+    notes = taken_notes(graph)
     with ExitStack() as stack:
         temporary = stack.enter_context(staged(path)) if path is not None else None
         result = by_engine(source, graph, signature, temporary, options, progress, verify)
@@ -159,6 +161,7 @@ def convert(
             assert temporary is not None
             publish(temporary, path)
             result.path = path
+    result.notes[:0] = notes
     result.notes += removed
     result.stages = progress.stages
     return result
@@ -233,14 +236,15 @@ def trace_stage(
     from converter.declared import declared
     from converter.graph.bounds import with_bounds
     from converter.graph.signatures import signature_of
+    from converter.trace.told import with_taken_sizes
 
     with progress.stage("trace") as stage:
-        wanted, examples = declared(source, inputs, dynamic)
-        graph = trace(source, wanted, examples, options)
+        said = declared(source, inputs, dynamic)
+        graph = trace(source, said.signature, said.examples, options)
         signature = with_bounds(signature_of(graph), graph)
-        declared_by = wanted or source.signature
-        if declared_by is not None:
-            signature = Signature(signature.inputs, signature.outputs, declared_by.dims)
+        if (declared_by := said.signature or source.signature) is not None:
+            signature = replace(signature, dims=declared_by.dims, conditions=declared_by.conditions)
+        signature = with_taken_sizes(graph, signature)
         stage.detail = describe(graph)
     return graph, signature
 

@@ -143,7 +143,8 @@ def parse_input(text: str) -> tuple[TensorSpec, dict[str, DimRange]]:
     """Parse one ``--input``, e.g. ``ids:int64[batch,seq<=512]`` or ``x[1,3,224,224]``.
 
     Words are dynamic dimensions, with an optional range (``8<=seq<=512``), and may stand in
-    expressions (``past+1``, ``2*h``); the dtype defaults to float32. Without brackets the shape is left open (``shape=None``).
+    expressions (``past+1``, ``2*h``); the dtype defaults to float32. Without brackets the shape is
+    left open (``shape=None``).
 
     Raises:
         InputSpecError: the text is not of that form.

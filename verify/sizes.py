@@ -23,6 +23,7 @@ MOST = 12
 MOST_ELEMENTS = 1 << 16
 """Inputs that hold more elements than this are not made just to try a larger size."""
 
+
 def sweep(
     signature: Signature, chosen: Mapping[str, list[int]] | None = None
 ) -> list[dict[str, int]]:

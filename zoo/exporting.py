@@ -66,7 +66,8 @@ def save_program(model: Any, side: Side, path: Path) -> None:
     import torch
 
     from converter.trace.pytorch.examples import from_signature
-    from converter.trace.pytorch.trace import as_trace_error, export_module, quiet
+    from converter.trace.pytorch.open_sizes import export_module
+    from converter.trace.pytorch.trace import as_trace_error, quiet
 
     if side.weights_only:
         raise TraceError(

@@ -68,7 +68,9 @@ def trace(
         "graph": str(file),
         "inputs": described(inputs),
         "dynamic": {
-            name: [(axis, text_of(dim, name, axis)) for axis, dim in axes_of(dims) if dim is not None]
+            name: [
+                (axis, text_of(dim, name, axis)) for axis, dim in axes_of(dims) if dim is not None
+            ]
             for name, dims in (dynamic or {}).items()
         },
         "options": crossing(options),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import keyword
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import torch
 
 from converter.errors import InputSpecError
+from converter.expressions import size_of, words_in
 from converter.signature import Signature, TensorSpec
+from converter.sizes import nearest
 
 FIRST_SIZE = 3
 """Sizes 0 and 1 are special to `torch.export`, and 2 to many models."""
@@ -39,12 +43,17 @@ def parameters_of(module: torch.nn.Module) -> list[inspect.Parameter]:
 
 
 def from_signature(
-    module: torch.nn.Module, signature: Signature, given: Mapping[str, torch.Tensor] | None = None
+    module: torch.nn.Module,
+    signature: Signature,
+    given: Mapping[str, torch.Tensor] | None = None,
+    *,
+    sizes: Mapping[str, int] | None = None,
 ) -> Example:
     """Make example inputs for a declared signature.
 
     Args:
         given: tensors to use instead of made ones, by input name.
+        sizes: sizes of the dynamic dimensions, instead of chosen ones.
 
     Raises:
         InputSpecError: a name is not an input of ``forward``, a required one is missing, or a
@@ -52,11 +61,8 @@ def from_signature(
     """
     parameters = parameters_of(module)
     check_names(parameters, signature)
-    dims = {
-        name: torch.export.Dim(name, min=_lowest(signature, name), max=_highest(signature, name))
-        for name in signature.dynamic_dims()
-    }
-    sizes = example_sizes(signature)
+    dims = open_dims(signature)
+    sizes = example_sizes(signature) if sizes is None else sizes
     tensors, shapes = {}, {}
     for spec in signature.inputs:
         tensors[spec.name] = (given or {}).get(spec.name, None)
@@ -109,6 +115,35 @@ def check_names(parameters: list[inspect.Parameter], signature: Signature) -> No
         )
 
 
+def open_dims(signature: Signature) -> dict[str, Any]:
+    """Return each word and expression of the inputs' shapes as `torch.export` writes it.
+
+    An expression of several words, or one that is not ``a * word + b``, is any size to
+    `torch.export`.
+    """
+    ranges = {}
+    for index, name in enumerate(signature.dynamic_dims()):
+        # its names must be Python's, ours need not be
+        known = name if name.isidentifier() and not keyword.iskeyword(name) else f"size_{index}"
+        low, high = _lowest(signature, name), _highest(signature, name)
+        ranges[name] = torch.export.Dim(known, min=low, max=high)
+    shapes = (dim for spec in signature.inputs for dim in spec.shape or ())
+    return {dim: _open_dim(dim, ranges) for dim in shapes if isinstance(dim, str)}
+
+
+def _open_dim(dim: str, ranges: Mapping[str, Any]) -> Any:
+    words = words_in(dim)
+    if dim in ranges:
+        return ranges[dim]
+    if len(words) == 1:
+        at = [size_of(dim, {words[0]: size}) for size in range(6)]
+        factor = at[1] - at[0]
+        if factor > 0 and at == [at[0] + factor * size for size in range(6)]:
+            scaled = ranges[words[0]] if factor == 1 else factor * ranges[words[0]]
+            return scaled + at[0] if at[0] > 0 else scaled - -at[0] if at[0] < 0 else scaled
+    return torch.export.Dim.DYNAMIC
+
+
 def _lowest(signature: Signature, name: str) -> int | None:
     return signature.dims[name].minimum if name in signature.dims else None
 
@@ -117,17 +152,41 @@ def _highest(signature: Signature, name: str) -> int | None:
     return signature.dims[name].maximum if name in signature.dims else None
 
 
-def example_sizes(signature: Signature) -> dict[str, int]:
-    """Choose a size for each dynamic dimension, all different, within the declared range."""
+def example_sizes(signature: Signature, step: int = 1) -> dict[str, int]:
+    """Choose a size for each dynamic dimension, all different, within what is declared.
+
+    Args:
+        step: the sizes are multiples of it, where the ranges let them.
+    """
     sizes: dict[str, int] = {}
     for index, name in enumerate(signature.dynamic_dims()):
-        size = FIRST_SIZE + 2 * index
+        size = FIRST_SIZE + 2 * index if step == 1 else step * (1 + index)
         if name in signature.dims:
             low, high = signature.dims[name].minimum, signature.dims[name].maximum
-            size = max(size, low)
+            size = max(size, -(-low // step) * step)
             size = size if high is None else min(size, high)
         sizes[name] = size
-    return sizes
+    for name in sizes:
+        sizes[name] = _said(name, sizes) or sizes[name]
+    return nearest(signature, sizes) or sizes
+
+
+_SUM = re.compile(r"^(?P<left>\w+)_(?P<sign>plus|minus)_(?P<right>\w+)$")
+
+
+def _said(name: str, sizes: Mapping[str, int]) -> int | None:
+    """Return the size that a word such as ``past_plus_1`` says, where it is a sensible one.
+
+    Only examples follow it: what the model makes of it shows in the trace.
+    """
+    match = _SUM.match(name)
+    if not match:
+        return None
+    ends = [int(e) if e.isdigit() else sizes.get(e) for e in (match["left"], match["right"])]
+    if ends[0] is None or ends[1] is None:
+        return None
+    size = ends[0] + ends[1] if match["sign"] == "plus" else ends[0] - ends[1]
+    return size if size > 1 else None
 
 
 def make(spec: TensorSpec, sizes: Mapping[str, int]) -> torch.Tensor:
@@ -137,7 +196,7 @@ def make(spec: TensorSpec, sizes: Mapping[str, int]) -> torch.Tensor:
             f"input {spec.name!r} has no shape",
             hint=f'Give its dimensions: --input "{spec.name}:{spec.dtype}[batch,...]".',
         )
-    shape = [dim if isinstance(dim, int) else sizes[dim] for dim in spec.shape]
+    shape = [size_of(dim, sizes) for dim in spec.shape]
     dtype = getattr(torch, spec.dtype)
     if dtype.is_floating_point or dtype.is_complex:
         return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(dtype)

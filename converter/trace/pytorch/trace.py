@@ -17,12 +17,14 @@ from converter.formats.torch_signature import output_names
 from converter.formats.torch_words import words_of
 from converter.graph.clean import clean
 from converter.signature import Signature
-from converter.trace.pytorch.examples import Example, example_sizes, from_signature, make
+from converter.trace.pytorch.examples import example_sizes, make, open_dims
+from converter.trace.pytorch.open_sizes import Exported, export_open
 from converter.trace.pytorch.provenance import record_provenance
 from converter.trace.pytorch.recurrent import whole_layers
 from converter.trace.pytorch.registry import to_onnx
 from converter.trace.pytorch.unsupported import untranslated
 from converter.trace.pytorch.weights import bind_weights
+from converter.trace.told import tell
 
 
 def trace(
@@ -49,8 +51,9 @@ def trace(
     """
     own = source.record.signature if source.record else None
     with quiet():
-        program, names = export(source, signature, given)
-        if names is None:
+        exported = export(source, signature, given)
+        program, names = exported.program, exported.names
+        if not names:
             specs = own.inputs if own else ()
             names = tuple(s.name for s in specs) or tuple(program.graph_signature.user_inputs)
         try:
@@ -68,22 +71,24 @@ def trace(
             raise as_trace_error(error) from error
     model = onnx_program.model
     bind_weights(model, program)
-    name_inputs(model, names, signature or own)
+    name_inputs(model, names, exported.signature if signature else own)
     name_outputs(model, [s.name for s in own.outputs] if own else output_names(program))
     record_provenance(model, keep_paths=keep_paths)
     model.producer_name, model.producer_version = "equiport", None
+    tell(model, exported.notes, exported.signature)
     return clean(model)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Capture what the exporters write to warnings and logs."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
+    names = ("torch", "torch.onnx", "torch.export", "torch._subclasses.fake_tensor", "onnxscript")
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for logger in loggers:
-            logger.setLevel(logging.ERROR)
+            logger.setLevel(logging.CRITICAL)
         try:
             yield
         finally:
@@ -93,11 +98,11 @@ def quiet() -> Iterator[None]:
 
 def export(
     source: Source, signature: Signature | None, given: Mapping[str, torch.Tensor] | None
-) -> tuple[torch.export.ExportedProgram, tuple[str, ...] | None]:
-    """Return the exported program and the names of its inputs, if they are known."""
+) -> Exported:
+    """Return the exported program; one that was exported before does not name its inputs."""
     model = source.model
     if isinstance(model, torch.export.ExportedProgram):
-        return model, None
+        return Exported(model, (), signature or Signature())
     if signature is None or not signature.inputs:
         raise UsageError(
             "a PyTorch module does not say what its inputs look like",
@@ -105,26 +110,15 @@ def export(
             '--input "x:float32[batch,3,224,224]".',
         )
     if isinstance(model, torch.jit.ScriptModule):
-        return from_torchscript(model, signature, given), tuple(s.name for s in signature.inputs)
-    example = from_signature(model, signature, given)
+        program = from_torchscript(model, signature, given)
+        return Exported(program, tuple(s.name for s in signature.inputs), signature)
     try:
         with whole_layers(), torch.no_grad():
-            return export_module(model, example), example.names
+            return export_open(model, signature, given)
     except EquiportError:
         raise
     except Exception as error:
         raise as_trace_error(error) from error
-
-
-def export_module(model: torch.nn.Module, example: Example) -> torch.export.ExportedProgram:
-    """Run `torch.export` on a live module."""
-    return torch.export.export(
-        model,
-        example.args,
-        example.kwargs or None,
-        dynamic_shapes=example.dynamic_shapes,
-        strict=False,
-    )
 
 
 def from_torchscript(
@@ -151,7 +145,7 @@ def from_torchscript(
             owner.register_parameter(
                 leaf, torch.nn.Parameter(buffer, trainable[name].requires_grad)
             )
-    dims = {name: torch.export.Dim(name) for name in signature.dynamic_dims()}
+    dims = open_dims(signature)
     shapes = tuple(
         {axis: dims[dim] for axis, dim in enumerate(spec.shape or ()) if isinstance(dim, str)}
         or None
@@ -175,12 +169,19 @@ def name_inputs(model: ir.Model, names: tuple[str, ...], signature: Signature | 
     for value, name in zip(inputs, names, strict=True):
         value.name = name
         spec = next((s for s in signature.inputs if s.name == name), None) if signature else None
+        dims: list[int | str | None] = []
         for axis, dim in enumerate(value.shape or ()):
-            if not isinstance(dim, ir.SymbolicDim) or dim.value is None:
-                continue
             wish = spec.shape[axis] if spec and spec.shape else None
+            if not isinstance(dim, ir.SymbolicDim) or dim.value is None:
+                dims.append(dim if isinstance(dim, int) else None)
+                continue
             symbol = str(dim.value)
-            words.setdefault(symbol, wish if isinstance(wish, str) else own.get(symbol, symbol))
+            name_of = wish if isinstance(wish, str) else own.get(symbol, symbol)
+            dims.append(name_of)
+            if symbol.isidentifier():  # "s77 + 1" follows from its symbol
+                words.setdefault(symbol, name_of if name_of.isidentifier() else f"({name_of})")
+        if value.shape is not None:
+            value.shape = ir.Shape(dims)
     rename_dims(model, words)
 
 
