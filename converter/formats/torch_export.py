@@ -44,14 +44,21 @@ def export(module: torch.nn.Module, signature: Signature) -> torch.export.Export
 
 
 def run_export(module: torch.nn.Module, example: Example) -> torch.export.ExportedProgram:
-    """Run `torch.export`."""
-    return torch.export.export(
-        module,
-        example.args,
-        example.kwargs or None,
-        dynamic_shapes=example.dynamic_shapes,
-        strict=False,
-    )
+    """Run `torch.export`, so that an open size may be anything, 1 too.
+
+    Otherwise PyTorch's own checks of memory layout ask whether a size is 1, and the program would
+    be refused at sizes from which a strided convolution or a pool makes 1.
+    """
+    from torch.fx.experimental import _config
+
+    with _config.patch(backed_size_oblivious=True):
+        return torch.export.export(
+            module,
+            example.args,
+            example.kwargs or None,
+            dynamic_shapes=example.dynamic_shapes,
+            strict=False,
+        )
 
 
 def with_inferred_dims(

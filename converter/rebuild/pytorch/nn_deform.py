@@ -90,5 +90,5 @@ def col2_im(input, image_shape, block_shape, *, dilations=None, pads=None, strid
         spans = zip(tap, dilations, strides, counts, strict=True)
         index = tuple(slice(t * d, t * d + s * (n - 1) + 1, s) for t, d, s, n in spans)
         image[(slice(None), slice(None), *index)] += blocks[(slice(None), slice(None), *tap)]
-    cut = [-p for p in flat_pads(pads[:rank], pads[rank:])]
+    cut = [-p for p in flat_pads(list(zip(pads[:rank], pads[rank:], strict=True)))]
     return F.pad(image, cut) if any(cut) else image

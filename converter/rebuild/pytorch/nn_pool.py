@@ -7,33 +7,23 @@ import math
 import torch
 import torch.nn.functional as F
 
-from converter.rebuild.pytorch.nn_conv import flat_pads, resolve_pads
+from converter.rebuild.pytorch.nn_conv import flat_pads
 from converter.rebuild.pytorch.table import op
+from converter.rebuild.windows import nothing, resolve_pads, symmetric, window_pads
 
 MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
-def output_size(size, kernel, stride, dilation, begin, end, ceil_mode):
-    """Return how many windows start inside the padded input (a last one that starts in the end
-    padding does not count)."""
-    room = size + begin + end - (kernel - 1) * dilation - 1
-    count = (-(-room // stride) if ceil_mode else room // stride) + 1
-    if ceil_mode and (count - 1) * stride >= size + begin:
-        count -= 1
-    return count
-
-
-def padded(x, kernel, strides, dilations, begins, ends, ceil_mode, fill):
+def padded(x, kernel, strides, dilations, pads, ceil_mode, fill):
     """Pad so that floor mode gives ONNX's number of windows."""
-    ends = list(ends)
-    for axis, size in enumerate(x.shape[2:]):
-        k, s, d, b = kernel[axis], strides[axis], dilations[axis], begins[axis]
-        count = output_size(size, k, s, d, b, ends[axis], ceil_mode)
-        ends[axis] = max(ends[axis], (count - 1) * s + (k - 1) * d + 1 - size - b)
-    if not any([*begins, *ends]):
-        return x
-    return F.pad(x, flat_pads(begins, ends), value=fill)
+    amounts = window_pads(x.shape[2:], kernel, strides, dilations, pads, ceil_mode)
+    return x if nothing(amounts) else F.pad(x, flat_pads(amounts), value=fill)
+
+
+def fits_the_kernel(pads, kernel):
+    """Tell whether PyTorch's pools take these pads: symmetric, and at most half a window."""
+    return symmetric(pads) and all(p <= k // 2 for (p, _), k in zip(pads, kernel, strict=True))
 
 
 @op("MaxPool", since=1)
@@ -51,17 +41,17 @@ def max_pool(
 ):
     rank = len(kernel_shape)
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
-    begins, ends = resolve_pads(X.shape[2:], kernel_shape, strides, dilations, auto_pad, pads)
-    if n_outputs == 1 and begins == ends and not ceil_mode and X.is_floating_point():
-        half = [k // 2 for k in kernel_shape]
-        if all(b <= h for b, h in zip(begins, half, strict=True)):
-            pool = MAX_POOL[rank]
-            return (pool(X, kernel_shape, strides, tuple(begins), dilations),)
+    amounts = resolve_pads(X.shape[2:], kernel_shape, strides, dilations, auto_pad, pads)
+    plain = n_outputs == 1 and not ceil_mode and X.is_floating_point()
+    if plain and fits_the_kernel(amounts, kernel_shape):
+        begins = tuple(begin for begin, _ in amounts)
+        return (MAX_POOL[rank](X, kernel_shape, strides, begins, dilations),)
     wide = X if X.is_floating_point() else X.double()
-    work = padded(wide, kernel_shape, strides, dilations, begins, ends, ceil_mode, -math.inf)
+    work = padded(wide, kernel_shape, strides, dilations, amounts, ceil_mode, -math.inf)
     values, index = MAX_POOL[rank](work, kernel_shape, strides, 0, dilations, return_indices=True)
     if n_outputs == 1:
         return (values.to(X.dtype),)
+    begins = [begin for begin, _ in amounts]
     return values.to(X.dtype), _global_index(index, X.shape, work.shape[2:], begins, storage_order)
 
 
@@ -95,21 +85,20 @@ def average_pool(
 ):
     rank = len(kernel_shape)
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
-    begins, ends = resolve_pads(X.shape[2:], kernel_shape, strides, dilations, auto_pad, pads)
-    if begins == ends and not ceil_mode and set(dilations) == {1}:
-        half = [k // 2 for k in kernel_shape]
-        if all(b <= h for b, h in zip(begins, half, strict=True)):
-            pool = AVERAGE_POOL[rank]
-            return pool(X, kernel_shape, strides, tuple(begins), False, bool(count_include_pad))
+    amounts = resolve_pads(X.shape[2:], kernel_shape, strides, dilations, auto_pad, pads)
+    if not ceil_mode and set(dilations) == {1} and fits_the_kernel(amounts, kernel_shape):
+        begins = tuple(begin for begin, _ in amounts)
+        pool = AVERAGE_POOL[rank]
+        return pool(X, kernel_shape, strides, begins, False, bool(count_include_pad))
     # Sum and count apart: what counts is the real input, with its declared padding if asked.
     ones = torch.ones_like(X[:1, :1])
     if count_include_pad:
-        ones = F.pad(ones, flat_pads(begins, ends), value=1.0)
-    work = padded(X, kernel_shape, strides, dilations, begins, ends, ceil_mode, 0.0)
+        ones = F.pad(ones, flat_pads(amounts), value=1.0)
+    work = padded(X, kernel_shape, strides, dilations, amounts, ceil_mode, 0.0)
     lacking = [w - o for w, o in zip(work.shape[2:], ones.shape[2:], strict=True)]
-    before = [0] * rank if count_include_pad else begins
+    before = [0 if count_include_pad else begin for begin, _ in amounts]
     after = [total - b for total, b in zip(lacking, before, strict=True)]
-    count = F.pad(ones, flat_pads(before, after))
+    count = F.pad(ones, flat_pads(list(zip(before, after, strict=True))))
     total = _window_sum(work, kernel_shape, strides, dilations)
     return total / _window_sum(count, kernel_shape, strides, dilations)
 
@@ -136,8 +125,8 @@ def lp_pool(
 ):
     rank = len(kernel_shape)
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
-    begins, ends = resolve_pads(X.shape[2:], kernel_shape, strides, dilations, auto_pad, pads)
-    work = padded(X.abs() ** p, kernel_shape, strides, dilations, begins, ends, ceil_mode, 0.0)
+    amounts = resolve_pads(X.shape[2:], kernel_shape, strides, dilations, auto_pad, pads)
+    work = padded(X.abs() ** p, kernel_shape, strides, dilations, amounts, ceil_mode, 0.0)
     return _window_sum(work, kernel_shape, strides, dilations) ** (1 / p)
 
 
@@ -170,4 +159,4 @@ def max_unpool(X, I, output_shape=None, *, kernel_shape, pads=None, strides=None
     if output_shape is None:
         return result
     ends = [wanted - size for wanted, size in zip(output_shape[2:], natural, strict=True)]
-    return F.pad(result, flat_pads([0] * rank, ends))
+    return F.pad(result, flat_pads([(0, end) for end in ends]))

@@ -9,31 +9,17 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from converter.rebuild.host_values import maximum
 from converter.rebuild.tensorflow.shapes import dims, number
 from converter.rebuild.tensorflow.table import op
+from converter.rebuild.windows import nothing, resolve_pads, transposed_pads, window_pads
 
 DOMAIN = "equiport"
 
 
-def resolve_pads(sizes, kernel, strides, dilations, auto_pad, pads):
-    """Return ``(begin, end)`` per spatial axis from ONNX's attributes."""
-    rank = len(kernel)
-    if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
-        result = []
-        for size, k, stride, dilation in zip(sizes, kernel, strides, dilations, strict=True):
-            total = (-(-size // stride) - 1) * stride + (k - 1) * dilation + 1 - size
-            total = max(total, 0) if isinstance(total, int) else tf.maximum(total, 0)
-            small, large = total // 2, total - total // 2
-            result.append((large, small) if auto_pad == "SAME_LOWER" else (small, large))
-        return result
-    if auto_pad == "VALID" or pads is None:
-        return [(0, 0)] * rank
-    return list(zip(pads[:rank], pads[rank:], strict=True))
-
-
 def pad_spatial(x, pads, value=0.0):
     """Pad the spatial axes."""
-    if all(isinstance(p, int) and p == 0 for pair in pads for p in pair):
+    if nothing(pads):
         return x
     amounts = [(0, 0), *pads, (0, 0)]
     if any(isinstance(p, tf.Tensor) for pair in pads for p in pair):
@@ -130,34 +116,15 @@ def conv_transpose(
     extra = output_padding or (0,) * rank
     sizes, kernel = dims(X)[1:-1], dims(W)[:rank]
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
-    cuts = _transposed_pads(sizes, reach, strides, extra, auto_pad, pads, output_shape)
+    cuts = transposed_pads(sizes, reach, strides, extra, auto_pad, pads, output_shape)
     y = _transposed(X, W, strides, dilations, group, sizes, reach)
     amounts, index = [], [slice(None)]
-    for axis, (begin, end) in enumerate(cuts):
-        end = end - extra[axis]
-        whole = dims(y)[axis + 1]
-        grow = max(-end, 0) if isinstance(end, int) else tf.maximum(-end, 0)
-        stop = whole - end if not isinstance(end, int) or end > 0 else None
-        index.append(slice(begin, stop))
-        amounts.append((0, grow))
+    for whole, (begin, end), more in zip(dims(y)[1:-1], cuts, extra, strict=True):
+        end = end - more
+        index.append(slice(maximum(begin, 0), whole - maximum(end, 0)))
+        amounts.append((maximum(-begin, 0), maximum(-end, 0)))
     y = pad_spatial(y[tuple(index)], amounts)
     return y if B is None else y + B
-
-
-def _transposed_pads(sizes, reach, strides, extra, auto_pad, pads, output_shape):
-    rank = len(reach)
-    if output_shape is None and auto_pad in ("SAME_UPPER", "SAME_LOWER"):
-        output_shape = [size * stride for size, stride in zip(sizes, strides, strict=True)]
-    if output_shape is None:
-        return list(zip(pads[:rank], pads[rank:], strict=True)) if pads else [(0, 0)] * rank
-    result = []
-    for size, k, stride, x, wanted in zip(
-        sizes, reach, strides, extra, output_shape[-rank:], strict=True
-    ):
-        total = stride * (size - 1) + x + k - wanted
-        small, large = total // 2, total - total // 2
-        result.append((small, large) if auto_pad == "SAME_UPPER" else (large, small))
-    return result
 
 
 def _transposed(x, w, strides, dilations, group, sizes, reach):
@@ -196,32 +163,6 @@ def _spread(w, dilations):
                 parts += [tf.zeros_like(piece)] * (d - 1)
         w = tf.concat(parts, axis)
     return w
-
-
-def output_size(size, kernel, stride, dilation, begin, end, ceil_mode):
-    """Return how many windows start inside the padded input (a last one that starts in the end
-    padding does not count)."""
-    room = size + begin + end - (kernel - 1) * dilation - 1
-    count = (-(-room // stride) if ceil_mode else room // stride) + 1
-    if not ceil_mode:
-        return count
-    late = (count - 1) * stride >= size + begin
-    if isinstance(late, tf.Tensor):
-        return count - tf.cast(late, tf.int64)
-    return count - int(late)
-
-
-def window_pads(sizes, kernel, strides, dilations, pads, ceil_mode):
-    """Return pads with which floor mode gives ONNX's number of windows."""
-    if not ceil_mode:
-        return pads
-    result = []
-    for size, k, s, d, (begin, end) in zip(sizes, kernel, strides, dilations, pads, strict=True):
-        count = output_size(size, k, s, d, begin, end, ceil_mode)
-        needed = (count - 1) * s + (k - 1) * d + 1 - size - begin
-        both = isinstance(needed, int)
-        result.append((begin, max(end, needed) if both else tf.maximum(needed, end)))
-    return result
 
 
 @op("MaxPool", since=1, domain=DOMAIN)
@@ -269,8 +210,7 @@ def average_pool(
     sizes = dims(X)[1:-1]
     declared = resolve_pads(sizes, kernel_shape, strides, dilations, auto_pad, pads)
     amounts = window_pads(sizes, kernel_shape, strides, dilations, declared, ceil_mode)
-    plain = set(dilations) == {1}
-    if plain and all(pair == (0, 0) for pair in amounts):
+    if set(dilations) == {1} and nothing(amounts):
         return tf.nn.avg_pool(X, list(kernel_shape), list(strides), "VALID")
     total = tf.reduce_sum(windows(pad_spatial(X, amounts), kernel_shape, strides, dilations), 0)
     ones = tf.ones_like(X[:1, ..., :1])

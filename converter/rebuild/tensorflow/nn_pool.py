@@ -8,6 +8,7 @@ from converter.rebuild.tensorflow import channels_last
 from converter.rebuild.tensorflow.nn_conv import to_first, to_last
 from converter.rebuild.tensorflow.shapes import dims, product, vector
 from converter.rebuild.tensorflow.table import op
+from converter.rebuild.windows import resolve_pads, window_pads
 
 
 @op("MaxPool", since=1)
@@ -43,8 +44,8 @@ def _max_pool_with_index(
     rank = len(kernel_shape)
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
     sizes = dims(x)[2:]
-    amounts = channels_last.resolve_pads(sizes, kernel_shape, strides, dilations, auto_pad, pads)
-    amounts = channels_last.window_pads(sizes, kernel_shape, strides, dilations, amounts, ceil_mode)
+    amounts = resolve_pads(sizes, kernel_shape, strides, dilations, auto_pad, pads)
+    amounts = window_pads(sizes, kernel_shape, strides, dilations, amounts, ceil_mode)
     wide = tf.cast(x, tf.float64)
     position = tf.reshape(tf.range(tf.size(x, tf.int64)), tf.shape(x))
     if storage_order:  # positions count down the columns
@@ -102,8 +103,8 @@ def lp_pool(
     rank = len(kernel_shape)
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
     sizes = dims(X)[2:]
-    amounts = channels_last.resolve_pads(sizes, kernel_shape, strides, dilations, auto_pad, pads)
-    amounts = channels_last.window_pads(sizes, kernel_shape, strides, dilations, amounts, ceil_mode)
+    amounts = resolve_pads(sizes, kernel_shape, strides, dilations, auto_pad, pads)
+    amounts = window_pads(sizes, kernel_shape, strides, dilations, amounts, ceil_mode)
     work = channels_last.pad_spatial(to_last(tf.abs(X) ** p), amounts)
     total = tf.reduce_sum(channels_last.windows(work, kernel_shape, strides, dilations), 0)
     return to_first(total ** (1 / p))
