@@ -66,19 +66,40 @@ class DimRange:
 
 
 @dataclass(frozen=True)
+class State:
+    """A buffer that a model changes in each call.
+
+    Attributes:
+        name: the buffer's name in the source.
+        dtype: NumPy's name of its element type.
+        shape: its sizes, which do not change.
+        input, output: names of the input that takes its value and of the output that gives the next
+            one, where the model holds no state itself (an ONNX file); both are in the signature.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    input: str | None = None
+    output: str | None = None
+
+
+@dataclass(frozen=True)
 class Signature:
-    """What goes into a model and what comes out, in order.
+    """What goes into a model and what comes out, in order, and what it keeps between calls.
 
     Attributes:
         dims: ranges of the dynamic dimensions, where there are any.
         conditions: what the model demands of several sizes together, or of their multiples, such
             as ``h % 8 == 0``.
+        state: the buffers that it changes in each call.
     """
 
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     dims: Mapping[str, DimRange] = field(default_factory=dict)
     conditions: tuple[str, ...] = ()
+    state: tuple[State, ...] = ()
 
     def input(self, name: str) -> TensorSpec:
         """Return the input called ``name``; `KeyError` when there is none."""
@@ -95,6 +116,7 @@ class Signature:
             "outputs": [_without_nothing(spec) for spec in self.outputs],
             "dims": {name: [dim.minimum, dim.maximum] for name, dim in self.dims.items()},
             **({"conditions": list(self.conditions)} if self.conditions else {}),
+            **({"state": list(map(_without_nothing, self.state))} if self.state else {}),
         }
 
     @classmethod
@@ -105,6 +127,10 @@ class Signature:
             tuple(map(_spec_from_json, data["outputs"])),
             {name: DimRange(*ends) for name, ends in data.get("dims", {}).items()},
             tuple(data.get("conditions", ())),
+            tuple(
+                State(**{**state, "shape": tuple(state["shape"])})
+                for state in data.get("state", ())
+            ),
         )
 
     def dynamic_dims(self) -> tuple[str, ...]:
@@ -115,7 +141,7 @@ class Signature:
         return tuple(words_of(dim for spec in self.inputs for dim in spec.shape or ()))
 
 
-def _without_nothing(spec: TensorSpec) -> dict[str, Any]:
+def _without_nothing(spec: TensorSpec | State) -> dict[str, Any]:
     return {key: value for key, value in asdict(spec).items() if value is not None}
 
 

@@ -44,8 +44,10 @@ def rebuild(
         graph, signature = requested(graph, signature, options.layout, source.framework)
         stage.detail = describe(graph)
     with progress.stage("rebuild") as stage:
-        module = build(graph, options)
-        if options.to != "onnx":
+        if options.to == "onnx":
+            module, signature = as_onnx(graph, signature)
+        else:
+            module = build(graph, options)
             # The graph alone does not say ranges and layout, nor the framework's carriers.
             signature = module.signature = with_carriers(signature, module.signature)
         weights = weights_of(module, graph)
@@ -55,6 +57,8 @@ def rebuild(
     result = Conversion(module, None, None, graph, signature)
     if options.purpose == "training":
         result.notes.append(TRAINING[options.to == "torch" and _normalises(graph)])
+    if signature.state:
+        result.notes.append(told(signature))
     if path is not None:
         with progress.stage("save") as stage:
             result.notes += save(module, graph, record, path, options.to)
@@ -71,10 +75,38 @@ def _normalises(graph: ir.Model) -> bool:
     return any(node.op_type == "BatchNormalization" for node in graph.graph.all_nodes())
 
 
+def told(signature: Signature) -> str:
+    """Say where the target keeps what the model changes between calls."""
+    names = ", ".join(state.name for state in signature.state)
+    if all(state.input is None for state in signature.state):
+        return f"the model changes {names} in each call; the result keeps them between calls, too"
+    pairs = ", ".join(f"{state.output} -> {state.input}" for state in signature.state)
+    return (
+        f"the model changes {names} in each call; ONNX keeps nothing between calls, so each is an "
+        f"input and an output: give what came out to the next call ({pairs}). The first call takes "
+        "what the initializers of these names hold"
+    )
+
+
+def as_onnx(graph: ir.Model, signature: Signature) -> tuple[ir.Model, Signature]:
+    """Return the graph that an ONNX file holds: state is one more input and output each."""
+    from converter.graph.signatures import signature_of
+    from converter.graph.state import explicit
+
+    if not signature.state:
+        return graph, signature
+    copy, state = explicit(graph)
+    own = signature_of(copy)
+    return copy, replace(
+        signature,
+        inputs=(*signature.inputs, *(own.input(item.input or "") for item in state)),
+        outputs=(*signature.outputs, *(own.output(item.output or "") for item in state)),
+        state=state,
+    )
+
+
 def build(graph: ir.Model, options: Options) -> Any:
-    """Return the live target; the graph itself where the target is ONNX."""
-    if options.to == "onnx":
-        return graph
+    """Return the live target in a framework."""
     if options.to == "torch":
         from converter.rebuild.pytorch import build as build_pytorch
 
@@ -101,7 +133,7 @@ def with_carriers(signature: Signature, own: Signature) -> Signature:
 def weights_of(module: Any, graph: ir.Model) -> dict[str, Weight]:
     """Return role and permutation of each weight, as the target stores them."""
     stored = getattr(module, "permutations", None)
-    weights = {}
+    weights: dict[str, Weight] = {}
     for name, value in graph.graph.initializers.items():
         role = value.metadata_props.get("equiport.role")
         if role is None:
@@ -136,7 +168,7 @@ def save(module: Any, graph: ir.Model, record: Record, path: Path, to: str) -> l
     else:
         from converter.formats.onnx_file import save as save_onnx
 
-        save_onnx(graph, path, record)
+        save_onnx(module, path, record)
     return []
 
 

@@ -72,6 +72,12 @@ def rebuild(
             "the engine onnx2tf needs output=",
             hint=f"Its result lives in a file only; say where to write the {options.to} artifact.",
         )
+    if signature.state:
+        names = ", ".join(state.name for state in signature.state)
+        raise RebuildError(
+            f"the engine onnx2tf keeps nothing between calls, and the model changes {names}",
+            hint="Use the native engine, which keeps it in variables.",
+        )
     python = interpreter(options)
     if python is None or shutil.which(python) is None:
         raise MissingFrameworkError(

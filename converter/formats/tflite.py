@@ -137,25 +137,29 @@ def save(module: Any, path: Path, record: Record) -> list[str]:
         graph = Path(folder) / "graph"
         tf.saved_model.save(module, str(graph), signatures=module.signatures())
         canonical(graph)
-        content, notes = flatbuffer(graph)
+        content, notes = flatbuffer(graph, variables=bool(record.signature.state))
         path.write_bytes(content)
         append_record(path, record)
     return notes
 
 
-def flatbuffer(folder: Path) -> tuple[bytes, list[str]]:
-    """Convert a SavedModel with LiteRT's own operators, or with TensorFlow's beside them."""
+def flatbuffer(folder: Path, *, variables: bool = False) -> tuple[bytes, list[str]]:
+    """Convert a SavedModel with LiteRT's own operators, or with TensorFlow's beside them.
+
+    Args:
+        variables: keep variables that are assigned; an interpreter holds them between calls.
+    """
     import tensorflow as tf
 
     own, select = tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS
     try:
-        return convert(folder, [own]), []
+        return convert(folder, [own], variables), []
     except Exception as error:
         lacking = lacking_operators(str(error))
         if not lacking:
             raise refused(error) from error
     try:
-        content = convert(folder, [own, select])
+        content = convert(folder, [own, select], variables)
     except Exception as error:
         still = lacking_operators(str(error))
         if not still:
@@ -170,12 +174,13 @@ def flatbuffer(folder: Path) -> tuple[bytes, list[str]]:
     ]
 
 
-def convert(folder: Path, operators: list[Any]) -> bytes:
+def convert(folder: Path, operators: list[Any], variables: bool = False) -> bytes:
     """Run LiteRT's converter."""
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[SERVING])
     converter.target_spec.supported_ops = operators
+    converter.experimental_enable_resource_variables = variables
     content: bytes = converter.convert()
     return content
 

@@ -19,7 +19,7 @@ def clean(model: ir.Model) -> ir.Model:
 
     Weights that nothing reads stay: the target has the source's names, all of them.
     """
-    with keeping_weights(model):
+    with keeping_weights(model), keeping_outputs(model):
         for step in (
             InlinePass(),
             RemoveUnusedNodesPass(),
@@ -41,6 +41,22 @@ def keeping_weights(model: ir.Model) -> Iterator[None]:
     model.graph.initializers.clear()
     for value in (*weights, *constants):
         model.graph.register_initializer(value)
+
+
+@contextmanager
+def keeping_outputs(model: ir.Model) -> Iterator[None]:
+    """Give outputs their names back where a pass made one value of two that are equal."""
+    names = [value.name for value in model.graph.outputs]
+    yield
+    seen: set[ir.Value] = set()
+    for index, (value, name) in enumerate(zip(list(model.graph.outputs), names, strict=True)):
+        if value in seen:
+            node = ir.node("Identity", [value])
+            node.outputs[0].type, node.outputs[0].shape = value.type, value.shape
+            model.graph.append(node)
+            model.graph.outputs[index] = value = node.outputs[0]
+        seen.add(value)
+        value.name = name
 
 
 def weights_of(model: ir.Model) -> list[ir.Value]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from converter.graph.state import is_state
+
 _SHAPED = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 
 
@@ -14,7 +16,7 @@ def constant_of(value: ir.Value | None) -> np.ndarray | None:
     The shape is that of the constant, not what reshapes on the way have made of it.
     """
     kinds: list[np.dtype] = []
-    while value is not None:
+    while value is not None and not is_state(value):
         tensor = ir.convenience.get_const_tensor(value)
         if tensor is not None:
             if tensor.size > 1 << 20 or tensor.dtype == ir.DataType.STRING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from converter.graph.state import own_outputs, state_of
 from converter.signature import Signature, TensorSpec
 
 _NAMES = {"FLOAT": "float32", "DOUBLE": "float64"}
@@ -28,6 +29,9 @@ def spec_of(value: ir.Value) -> TensorSpec:
 
 
 def signature_of(model: ir.Model) -> Signature:
-    """Return inputs (without initializers) and outputs of a graph, in order."""
+    """Return a graph's inputs (without initializers) and outputs in order, and its state."""
     inputs = [v for v in model.graph.inputs if v.name not in model.graph.initializers]
-    return Signature(tuple(map(spec_of, inputs)), tuple(map(spec_of, model.graph.outputs)))
+    outputs = own_outputs(model)
+    return Signature(
+        tuple(map(spec_of, inputs)), tuple(map(spec_of, outputs)), state=state_of(model)
+    )

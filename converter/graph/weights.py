@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from converter.graph.state import is_state
+
 PERMUTATION = "equiport.permutation"
 
 
@@ -29,7 +31,7 @@ def fold_transposes(model: ir.Model) -> ir.Model:
 
 def common_permutation(value: ir.Value) -> tuple[int, ...] | None:
     """Return the permutation that every use of ``value`` applies, if it is one and the same."""
-    if not value.metadata_props.get("equiport.role") or value.is_graph_output():
+    if not value.metadata_props.get("equiport.role") or value.is_graph_output() or is_state(value):
         return None
     permutations = set()
     for node, _ in value.uses():

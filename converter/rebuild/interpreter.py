@@ -18,6 +18,7 @@ import numpy as np
 import onnx_ir as ir
 
 from converter.errors import RebuildError
+from converter.graph.state import buffers, own_outputs
 from converter.rebuild import host
 from converter.rebuild.graph_values import (
     attribute_value,
@@ -51,6 +52,7 @@ def write(
     border: str,
     weight: Callable[[str], str],
     constant: Callable[[str], str],
+    keep: Callable[[str, str], str],
     release: bool,
     training: str = "False",
 ) -> Program:
@@ -58,16 +60,17 @@ def write(
 
     Args:
         border: name of the framework's module that has ``dims``, ``on_host``, ``as_tensor``,
-            ``check_input`` and ``device_of``.
+            ``check_input``, ``before`` and ``device_of``.
         weight: the expression for a weight by its name, e.g. ``self.conv.bias``.
         constant: the expression for a constant by its name.
+        keep: the statement that stores an expression's value in a buffer, by the buffer's name.
         release: drop each value after its last use.
         training: the expression that tells whether the module is in training.
 
     Raises:
         RebuildError: a node has an attribute or an input that its handler does not take.
     """
-    writer = _Writer(model, registry, border, weight, constant, release, training)
+    writer = _Writer(model, registry, border, weight, constant, keep, release, training)
     writer.write_main()
     return writer.program()
 
@@ -94,10 +97,10 @@ class _Scope:
 
 
 class _Writer:
-    def __init__(self, model, registry, border, weight, constant, release, training):
+    def __init__(self, model, registry, border, weight, constant, keep, release, training):
         self.model: ir.Model = model
         self.registry: Registry = registry
-        self.weight, self.constant = weight, constant
+        self.weight, self.constant, self.keep = weight, constant, keep
         self.release, self.training = release, training
         self.lines: list[str] = []
         self.origins: dict[int, Origin] = {}
@@ -127,7 +130,7 @@ class _Writer:
             weights=named | self.weights,
             origins=self.origins,
             inputs=tuple(v.name or "" for v in self.real_inputs()),
-            outputs=tuple(v.name or "" for v in graph.outputs),
+            outputs=tuple(v.name or "" for v in own_outputs(self.model)),
         )
 
     def real_inputs(self) -> list[ir.Value]:
@@ -142,6 +145,10 @@ class _Writer:
             if any(dim is not None for dim in dims or ()):
                 self.emit(scope, f"border.check_input({name}, {value.name!r}, {dims!r})")
         self.emit(scope, f"device = border.device_of(self, {', '.join(arguments)})")
+        for value in buffers(self.model).values():
+            # Everything is computed from what the buffers hold before the call.
+            before = self.weight(weight_name(value))
+            self.emit(scope, f"{self.define(value, scope)} = border.before({before})")
         self.write_body(self.model.graph, scope)
 
     def write_body(self, graph: ir.Graph, scope: _Scope) -> None:
@@ -152,10 +159,22 @@ class _Writer:
             if dead:
                 self.emit(scope, f"del {', '.join(dead)}")
         results = [self.tensor(value, scope) for value in graph.outputs]
+        if scope.parent is None:
+            results = self.keep_state(results, scope)
         if scope.parent is None and len(results) == 1:
             self.emit(scope, f"return {results[0]}")
         else:
             self.emit(scope, f"return ({''.join(f'{name}, ' for name in results).strip()})")
+
+    def keep_state(self, results: list[str], scope: _Scope) -> list[str]:
+        """Store the new values of buffers, and return the results that are the model's own."""
+        new, own = buffers(self.model), []
+        for value, name in zip(self.model.graph.outputs, results, strict=True):
+            if value.name in new:
+                self.emit(scope, self.keep(weight_name(new[value.name]), name))
+            else:
+                own.append(name)
+        return own
 
     def last_uses(self, graph: ir.Graph) -> dict[ir.Node, list[ir.Value]]:
         """Map a node to the values that it is the last to use (captured ones stay)."""

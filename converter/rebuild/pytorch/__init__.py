@@ -32,7 +32,12 @@ def build(model: ir.Model, *, purpose: str = "inference") -> ConvertedModule:
     from converter.graph.weights import fold_transposes
     from converter.rebuild.interpreter import write
     from converter.rebuild.prepare import prepare
-    from converter.rebuild.pytorch.module import assemble, constant_expression, expression
+    from converter.rebuild.pytorch.module import (
+        assemble,
+        constant_expression,
+        expression,
+        keep_statement,
+    )
 
     registry = load_handlers()
     copy = infer_shapes(model.clone())
@@ -44,6 +49,7 @@ def build(model: ir.Model, *, purpose: str = "inference") -> ConvertedModule:
         border="converter.rebuild.pytorch.border",
         weight=expression,
         constant=constant_expression,
+        keep=keep_statement,
         release=True,
         training="self.training" if purpose == "training" else "False",
     )

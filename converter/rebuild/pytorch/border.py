@@ -63,6 +63,11 @@ def check_input(x: Any, name: str, dims: tuple[int | None, ...]) -> None:
             )
 
 
+def before(buffer: torch.Tensor) -> torch.Tensor:
+    """Return what a buffer holds now, with memory of its own: the buffer changes in place."""
+    return buffer.detach().clone()
+
+
 def device_of(module: torch.nn.Module, *inputs: Any) -> torch.device:
     """Return where the model runs: its first tensor's device."""
     for tensor in inputs:

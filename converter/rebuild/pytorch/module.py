@@ -107,6 +107,11 @@ def constant_expression(name: str) -> str:
     return f"self.{CONSTANTS}.{name}"
 
 
+def keep_statement(name: str, value: str) -> str:
+    """Return the statement that stores a value in a buffer; gradients end there."""
+    return f"{expression(name)}.copy_({value}.detach())"
+
+
 def assemble(program: Program, signature: Signature) -> ConvertedModule:
     """Make the module: weights under their own names, constants apart from them."""
     code = Code(program.source, tuple(program.modules.items()), tuple(program.values.items()))

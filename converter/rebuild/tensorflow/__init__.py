@@ -34,6 +34,7 @@ def build(model: ir.Model) -> ConvertedModule:
         ConvertedModule,
         constant_expression,
         expression,
+        keep_statement,
     )
 
     registry = load_handlers()
@@ -46,6 +47,7 @@ def build(model: ir.Model) -> ConvertedModule:
         border="converter.rebuild.tensorflow.border",
         weight=expression,
         constant=constant_expression,
+        keep=keep_statement,
         release=False,
         training="False",
     )

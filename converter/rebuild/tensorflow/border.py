@@ -75,6 +75,11 @@ def check_input(x: tf.Tensor, name: str, dims: tuple[int | None, ...]) -> None:
         raise ValueError(f"input {name!r} has shape {x.shape}; the model was converted for {dims}")
 
 
+def before(value: tf.Tensor) -> tf.Tensor:
+    """Return what a variable holds now; its reading comes before its assignment."""
+    return tf.identity(value)
+
+
 def device_of(module: Any, *inputs: Any) -> None:
     """TensorFlow places operations itself."""
     return

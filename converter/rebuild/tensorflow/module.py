@@ -62,6 +62,10 @@ class ConvertedModule(tf.Module):
         """Return the present value of a weight."""
         return tf.convert_to_tensor(self.weights[name])
 
+    def keep(self, name: str, value: tf.Tensor) -> None:
+        """Store a buffer's new value for the next call."""
+        self.weights[name].assign(value)
+
     def constant(self, name: str) -> tf.Tensor:
         """Return a tensor that is no weight of the source."""
         return self._constants[name]
@@ -168,6 +172,11 @@ def variable_name(name: str) -> str:
 def expression(name: str) -> str:
     """Return the Python expression for a weight by its name."""
     return f"self.weight({name!r})"
+
+
+def keep_statement(name: str, value: str) -> str:
+    """Return the statement that stores a value in a variable."""
+    return f"self.keep({name!r}, {value})"
 
 
 def constant_expression(name: str) -> str:

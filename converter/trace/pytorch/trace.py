@@ -17,6 +17,7 @@ from converter.formats.torch_signature import output_names
 from converter.formats.torch_words import words_of
 from converter.graph.clean import clean
 from converter.signature import Signature
+from converter.trace.pytorch import state
 from converter.trace.pytorch.examples import example_sizes, make, open_dims
 from converter.trace.pytorch.open_sizes import Exported, export_open
 from converter.trace.pytorch.provenance import record_provenance
@@ -57,7 +58,7 @@ def trace(
             specs = own.inputs if own else ()
             names = tuple(s.name for s in specs) or tuple(program.graph_signature.user_inputs)
         try:
-            with whole_layers():
+            with whole_layers(), state.new_values_as_outputs() as changed:
                 onnx_program = to_onnx(program)
         except EquiportError:
             raise
@@ -70,9 +71,12 @@ def trace(
                 ) from error
             raise as_trace_error(error) from error
     model = onnx_program.model
-    bind_weights(model, program)
+    bind_weights(model, program, frozenset(changed))
     name_inputs(model, names, exported.signature if signature else own)
-    name_outputs(model, [s.name for s in own.outputs] if own else output_names(program))
+    wanted = [s.name for s in own.outputs] if own else output_names(program)
+    new_values = state.output_names(changed, {*wanted, *names, *model.graph.initializers})
+    name_outputs(model, [*wanted, *new_values])
+    state.declare(model, changed, new_values)
     record_provenance(model, keep_paths=keep_paths)
     model.producer_name, model.producer_version = "equiport", None
     tell(model, exported.notes, exported.signature)
@@ -113,7 +117,7 @@ def export(
         program = from_torchscript(model, signature, given)
         return Exported(program, tuple(s.name for s in signature.inputs), signature)
     try:
-        with whole_layers(), torch.no_grad():
+        with whole_layers(), torch.no_grad(), state.assigned_in_place(model):
             return export_open(model, signature, given)
     except EquiportError:
         raise

@@ -9,11 +9,17 @@ import onnx_ir as ir
 import torch
 
 
-def bind_weights(model: ir.Model, program: torch.export.ExportedProgram) -> None:
+def bind_weights(
+    model: ir.Model, program: torch.export.ExportedProgram, changed: frozenset[str] = frozenset()
+) -> None:
     """Say of each weight whether it is a parameter or a buffer, and add those that nothing reads.
 
     A weight that the source has under several names keeps the first; the others are recorded as
-    its aliases. Tensors that the source does not save remain plain constants. In place.
+    its aliases. Tensors that the source does not save remain plain constants, but for buffers that
+    it changes. In place.
+
+    Args:
+        changed: names of those.
     """
     graph = model.graph
     signature = program.graph_signature
@@ -22,6 +28,7 @@ def bind_weights(model: ir.Model, program: torch.export.ExportedProgram) -> None
         for name, tensor in program.state_dict.items()
         if name not in signature.non_persistent_buffers
     }
+    saved |= {name: tensor for name, tensor in program.named_buffers() if name in changed}
     values = dict(graph.initializers)
     graph.initializers.clear()
     for names in tied(saved).values():
