@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +74,11 @@ def merged(signature: Signature | None, given: Signature | None) -> Signature | 
         return signature or given
     by_name = {spec.name: spec for spec in given.inputs}
     inputs = tuple(by_name.pop(spec.name, spec) for spec in signature.inputs)
-    return Signature(
-        (*inputs, *by_name.values()),
-        signature.outputs,
-        {**signature.dims, **given.dims},
-        given.conditions or signature.conditions,
+    return replace(
+        signature,
+        inputs=(*inputs, *by_name.values()),
+        dims={**signature.dims, **given.dims},
+        conditions=given.conditions or signature.conditions,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from converter.errors import EquiportError
 from converter.signature import Signature
 from verify import runtimes
+from verify.calls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,39 @@ class Engine:
         }
         self.prepared: Any = None
         self.calling = False
+        self.kept: list[str] = []
+        self.initial: dict[str, np.ndarray] | None = None
+        self.history: list[dict[str, np.ndarray]] = []
+
+    def keep(self, names: list[str]) -> dict[str, np.ndarray]:
+        """Remember what the model holds now, and give ``names`` with the outputs of every run.
+
+        Returns:
+            What it holds under these names, as far as it shows them.
+        """
+        with _quiet():
+            held = self.runner.held(names)
+        if self.initial is None:
+            self.initial = held
+        self.kept = [name for name in names if name in self.initial]
+        return {name: self.initial[name] for name in self.kept}
+
+    def reset(self) -> None:
+        """Put back what the model held when `keep` was first called."""
+        self.history = []
+        with _quiet():
+            self.runner.put(self.initial or {})
+
+    def changed(self) -> list[str]:
+        """Return the names of what the model holds otherwise than when `keep` was first called."""
+        import numpy as np
+
+        initial = self.initial or {}
+        with _quiet():
+            held = self.runner.held(list(initial))
+        return [
+            n for n, array in held.items() if array.tobytes() != np.asarray(initial[n]).tobytes()
+        ]
 
     def run(self, inputs: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Run once.
@@ -83,6 +117,10 @@ class Engine:
             seconds = time.perf_counter() - start
             self.calling = False
             outputs = self.runner.fetch(result)
+            if self.kept:
+                self.history.append(inputs)
+                held = self.runner.held(self.kept)
+                outputs |= {shown(name): held[name] for name in self.kept}
         return outputs, {"seconds": seconds, "named": self.runner.named_outputs}
 
     def time(self, count: int) -> list[float]:
@@ -158,7 +196,7 @@ class Engine:
         from verify.runtimes import torch_float64
 
         with _quiet():
-            return torch_float64.run(self.source, self.runner, inputs)
+            return torch_float64.run(self, inputs)
 
     def recorded(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return what the model computes on its way, in float64, under any names.
@@ -174,7 +212,7 @@ class Engine:
         from verify.runtimes import torch_recording
 
         with _quiet():
-            return torch_recording.run(self.source, self.runner, inputs)
+            return torch_recording.run(self, inputs)
 
     def ability(self) -> Ability:
         """Tell whether the model trains; see `verify.training.plan.Ability`."""
@@ -198,6 +236,8 @@ class Engine:
 
     def close(self) -> None:
         """Put back what was changed on a live model."""
+        if self.kept and self.source.path is None:
+            self.reset()
         self.runner.close()
 
 

@@ -34,6 +34,7 @@ class Case:
         data: the user's own data, by input name.
         scale: which values the random inputs take (`verify.scales`).
         optional: sides that may refuse it, ``""``, ``"a"`` or ``"ab"``; then the case is left out.
+        after: the calls that come before this one (`verify.calls`).
     """
 
     label: str
@@ -42,6 +43,7 @@ class Case:
     data: Mapping[str, np.ndarray] | None = None
     scale: str = scales.NORMAL
     optional: str = ""
+    after: tuple[Case, ...] = ()
 
     @property
     def undeclared_empty(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from converter.errors import EquiportError, UsageError, first_line
 from converter.signature import Signature
-from verify import causes, matching, unordered
+from verify import calls, causes, matching, unordered
 from verify import compare as comparing
 from verify import inputs as making
 from verify.arguments import Options
@@ -79,6 +79,7 @@ class Job:
     executions: Executions | None = None
     untraced: dict[str, Untraced] = field(default_factory=dict)
     limits: Limits | None = None
+    calls: calls.Calls | None = None
 
     def run(self, declared: Signature | None, own_data: OwnData | None, wanted: Any) -> Report:
         """Load, make inputs, run, compare."""
@@ -97,6 +98,7 @@ class Job:
         if wanted:
             _refuse_unused(wanted, report)
         views = [_view(label, d) for label, d in zip("ab", known, strict=True)]
+        self.calls, views = calls.known(declared, views)
         signature, cases = plan(self, declared, own_data, views)
         self.signature = signature
         report.inputs = {s.name: str(s).removeprefix(f"{s.name}:") for s in signature.inputs}
@@ -110,9 +112,15 @@ class Job:
             matching.feed(signature, views[0], {}, self.findings),
             matching.feed(signature, views[1], self.options.rename, self.findings),
         ]
-        report.runs = self._runs(cases, signature, feeds, views)
+        self._begin()
+        cases = calls.sequences(cases) if self.calls else cases
+        report.runs = self._runs(cases[:1], signature, feeds, views)
+        if self._keeps(report.runs[0]):
+            cases, report.runs, self.seen = calls.sequences(cases), [], NumbersSeen()
+        report.runs += self._runs(cases[len(report.runs) :], signature, feeds, views)
         if self.seen.nan and (narrower := narrowed(self, signature, cases)):
             signature, cases = narrower
+            cases = calls.sequences(cases) if self.calls else cases
             self.signature, self.seen = signature, NumbersSeen()
             report.runs = self._runs(cases, signature, feeds, views)
         report.limits = self._limits(report)
@@ -184,6 +192,27 @@ class Job:
                 known.append({})
         return failures, known
 
+    def _begin(self) -> None:
+        """Let both sides remember what they hold."""
+        try:
+            if self.calls is not None:
+                self.calls.begin(self)
+            else:
+                for side in (self.a, self.b):
+                    side.keep([], self.folder / "kept")
+        except Failure:  # the first run tells what is wrong
+            self.calls = None
+
+    def _keeps(self, run: Run) -> bool:
+        """Tell whether a holds something else after its first run; then both sides are put back."""
+        if self.calls is not None or run.stage not in (Stage.OK, Stage.MISMATCH):
+            return False
+        if changed := self.a.changed():
+            self.findings.append(f"a changes {', '.join(changed)} in each call")
+            self.calls = calls.Calls(tuple(changed))
+            self.calls.begin(self)
+        return bool(changed)
+
     def _runs(
         self, cases: list[making.Case], signature: Signature, feeds: list[matching.Feed],
         views: list[matching.View],
@@ -201,7 +230,7 @@ class Job:
     ) -> Run:  # fmt: skip
         """Run both sides on one case and compare; what goes wrong becomes the row."""
         inputs = case.inputs(signature)
-        results, failures = self.run_both(inputs, feeds)
+        results, failures = self.run_case(case, signature, feeds)
         seconds = {label: facts["seconds"] for label, (_, facts) in results.items()}
         run = Run(case.label, case.seed, case.sizes, Stage.OK, seconds=seconds)
         if failures:
@@ -229,6 +258,10 @@ class Job:
         if self.options.unordered:
             unordered.check(self.options.unordered, values_a)
             values_b = unordered.aligned(values_a, values_b, self.options.unordered)
+        for values, label in ((values_a, "a"), (values_b, "b")):
+            kept = results[label][1].get("kept", {})
+            both = [name for name in kept if all(name in results[x][1]["kept"] for x in "ab")]
+            values |= {calls.shown(name): kept[name] for name in both}
         every = dict.fromkeys([*values_a, *values_b])
         wanted = [name for name in every if name not in self.options.ignore]
         noises = self.measurer.noise(inputs, values_a) if self.measurer else {}
@@ -247,10 +280,39 @@ class Job:
                 outputs[name] = comparing.failed(name, values_b[name], reason)
         return outputs
 
+    def run_case(
+        self, case: making.Case, signature: Signature, feeds: list[matching.Feed]
+    ) -> tuple[dict[str, Any], dict[str, Failure]]:
+        """Run both sides on a case, after the calls that come before it."""
+        before = [earlier.inputs(signature) for earlier in case.after]
+        return self.run_both(case.inputs(signature), feeds, before)
+
     def run_both(
+        self, inputs: Mapping[str, np.ndarray], feeds: list[matching.Feed],
+        before: Sequence[Mapping[str, np.ndarray]] = (),
+    ) -> tuple[dict[str, Any], dict[str, Failure]]:  # fmt: skip
+        """Run both sides, at the same time where they are workers.
+
+        Args:
+            before: inputs of the calls before, where the sides keep something between calls; they
+                begin as they were loaded.
+        """
+        if self.calls is None:
+            return self._call(inputs, feeds)
+        try:
+            self.calls.reset(self)
+        except Failure as failure:
+            return {}, {"a": failure}
+        for given in before:
+            results, failures = self._call(given, feeds)
+            if failures:
+                return results, failures
+            self.calls.before.append(feeds[0](given))
+        return self._call(inputs, feeds)
+
+    def _call(
         self, inputs: Mapping[str, np.ndarray], feeds: list[matching.Feed]
     ) -> tuple[dict[str, Any], dict[str, Failure]]:
-        """Run both sides, at the same time where they are workers."""
         shutil.rmtree(self.folder / "run", ignore_errors=True)
         results: dict[str, Any] = {}
         failures: dict[str, Failure] = {}
@@ -261,13 +323,17 @@ class Job:
                     raise Failure(Stage.CRASH, "not run: it crashed or hung before")
                 if isinstance(side, WorkerSide):
                     side.restart()
-                side.begin_run(feed(inputs), self.folder / "run")
+                kept = self.calls.fed(side.label) if self.calls else {}
+                side.begin_run(feed(inputs) | kept, self.folder / "run")
                 started.append(side)
             except Failure as failure:
                 failures[side.label] = failure
         for side in started:
             try:
-                results[side.label] = side.end_run()
+                outputs, facts = side.end_run()
+                if self.calls:
+                    outputs, facts["kept"] = self.calls.taken(side.label, outputs)
+                results[side.label] = outputs, facts
             except Failure as failure:
                 failures[side.label] = failure
         return results, failures

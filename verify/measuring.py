@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from converter.errors import ConversionError, EquiportError, first_line
+from converter.graph.state import explicit
+from converter.signature import State
 from verify import matching
+from verify.calls import Threaded, shown
 from verify.decisions import DecisionNoise
 from verify.executions import Arrays, Executions, InOnnxRuntime
 from verify.noise import OutputNoise, Reference
@@ -85,14 +88,27 @@ class Measurer:
                 self._give_up(reason, error.hint)
                 return None
             self.job.options.progress("measuring the source's own noise in float64")
+            graph, states = self._function(graph)
             self.reference = Reference(graph, self.job.executions)
-            named = _Named(self.reference.runs, graph, inputs, values, self.view)
+            named = self._named(self.reference.runs, graph, states, inputs, values)
             self.reference.rename(named, named.outputs)
             if self.job.options.unordered:
                 self.reference.runs = InOrder(self.reference.runs, self.job.options.unordered)
         if isinstance(self.reference.runs, InOrder):
             self.reference.runs.source = values
         return self.reference
+
+    def _function(self, graph: ir.Model) -> tuple[ir.Model, tuple[State, ...]]:
+        """Return the graph as a function: what it keeps are inputs and outputs."""
+        return explicit(graph) if self.job.calls else (graph, ())
+
+    def _named(
+        self, runs: Executions | InOnnxRuntime, graph: ir.Model, states: tuple[State, ...],
+        inputs: Mapping[str, Any], values: Mapping[str, Any],
+    ) -> Any:  # fmt: skip
+        """Return executions under the names of the report, through the calls before."""
+        named = _Named(runs, graph, inputs, values, self.view, states)
+        return named if self.job.calls is None else Threaded(named, states, self.job.calls)
 
     def _check(
         self, reference: Reference, noises: Noises,
@@ -137,7 +153,8 @@ class Measurer:
         self.traced_unseen = self.framework != "onnx"
         graph = self.job.graph("a")
         assert graph is not None
-        named = _Named(InOnnxRuntime(graph, self.job.aside), graph, inputs, values, self.view)
+        graph, states = self._function(graph)
+        named = self._named(InOnnxRuntime(graph, self.job.aside), graph, states, inputs, values)
         return aligned(values, named.exact(inputs), self.job.options.unordered)
 
     def _source_in_float64(
@@ -182,13 +199,18 @@ class _Named:
 
     def __init__(
         self, runs: Executions | InOnnxRuntime, graph: ir.Model, inputs: Mapping[str, Any],
-        values: Mapping[str, Any], view: matching.View,
+        values: Mapping[str, Any], view: matching.View, states: tuple[State, ...] = (),
     ) -> None:  # fmt: skip
         self.runs: Any = runs
         self.choices = getattr(runs, "choices", {})
+        given = {state.input or "": state.input or "" for state in states}
+        kept = {state.output or "": shown(state.name) for state in states}
         taken = [v.name or "" for v in graph.graph.inputs if v.name not in graph.graph.initializers]
-        self.inputs = _pairs(taken, list(inputs), "inputs")
-        self.outputs = _pairs([v.name or "" for v in graph.graph.outputs], list(values), "outputs")
+        taken = [name for name in taken if name not in given]
+        made = [v.name or "" for v in graph.graph.outputs if v.name not in kept]
+        own = [name for name in values if name not in kept.values()]
+        self.inputs = _pairs(taken, list(inputs), "inputs") | given
+        self.outputs = _pairs(made, own, "outputs") | kept
         self.permutations = {name: _permutation(view, name) for name in values}
 
     def exact(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
@@ -205,8 +227,8 @@ class _Named:
 
     def _shown(self, results: Arrays) -> Arrays:
         named = {n: array for n, array in results.items() if n not in self.outputs}
-        for name, shown in self.outputs.items():
-            named[shown] = self._turned(shown, results[name])
+        for name, told in self.outputs.items():
+            named[told] = self._turned(told, results[name])
         return named
 
     def _turned(self, name: str, array: np.ndarray) -> np.ndarray:

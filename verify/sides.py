@@ -92,6 +92,21 @@ class LiveSide:
         finally:
             self.peak_bytes = peak_bytes()
 
+    def keep(self, names: list[str], folder: Path) -> Outputs:
+        """Remember what the model holds; see `verify.engine.Engine.keep`."""
+        with _failing(Stage.RUN):
+            return self.engine.keep(names)
+
+    def reset(self) -> None:
+        """Put back what the model held at first."""
+        with _failing(Stage.RUN):
+            self.engine.reset()
+
+    def changed(self) -> list[str]:
+        """Return what the model holds otherwise than at first."""
+        with _failing(Stage.RUN):
+            return self.engine.changed()
+
     def weights(self) -> Holding:
         """Return what the model holds."""
         with _failing(Stage.LOAD):

@@ -1,8 +1,8 @@
 """A process that holds one side: JSON lines come in, JSON lines go out, tensors lie in files.
 
 Runs as ``python -m verify.worker``, in any interpreter that has NumPy and the side's framework.
-Commands: ``load``, ``run``, ``recorded``, ``graph``, ``frozen``, ``weights``, ``ability``,
-``train``, ``time``, ``close``; see `Server`.
+Commands: ``load``, ``run``, ``keep``, ``reset``, ``changed``, ``recorded``, ``graph``, ``frozen``,
+``weights``, ``ability``, ``train``, ``time``, ``close``; see `Server`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,20 @@ class Server:
         inputs = {name: read(told) for name, told in message["inputs"].items()}
         outputs, facts = self.engine.run(inputs)
         return {**facts, "outputs": _written(outputs, Path(message["folder"]))}
+
+    def keep(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Remember what the model holds; what it holds under ``names`` goes to ``folder``."""
+        held = self.engine.keep(message["names"])
+        return {"outputs": _written(held, Path(message["folder"]))}
+
+    def reset(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Put back what the model held at first."""
+        self.engine.reset()
+        return {}
+
+    def changed(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Tell the names of what the model holds otherwise than at first."""
+        return {"names": self.engine.changed()}
 
     def in_float64(self, message: dict[str, Any]) -> dict[str, Any]:
         """Run a copy in float64, as `run` does."""

@@ -74,6 +74,7 @@ class WorkerSide:
         self._buffer = b""
         self._deadline = 0.0
         self._trainings = 0
+        self._kept: tuple[list[str], Path] | None = None
         self.log = folder / f"{label}.log"
 
     def begin_load(self) -> None:
@@ -148,6 +149,24 @@ class WorkerSide:
         facts = self._receive(Stage.RUN)
         return {name: read(told) for name, told in facts.pop("outputs").items()}, facts
 
+    def keep(self, names: list[str], folder: Path) -> Outputs:
+        """Remember what the model holds; see `verify.engine.Engine.keep`."""
+        place = folder / self.label
+        place.mkdir(parents=True, exist_ok=True)
+        self._kept = (list(names), folder)
+        self._send({"command": "keep", "names": list(names), "folder": str(place)})
+        return self.end_run()[0]
+
+    def reset(self) -> None:
+        """Put back what the model held at first."""
+        self._send({"command": "reset"})
+        self._receive(Stage.RUN)
+
+    def changed(self) -> list[str]:
+        """Return what the model holds otherwise than at first."""
+        self._send({"command": "changed"})
+        return self._receive(Stage.RUN)["names"]
+
     def weights(self) -> Holding:
         """Return what the model holds, mapped from a file."""
         from verify.proof.held import read
@@ -217,6 +236,9 @@ class WorkerSide:
         if self.process is None:
             self.begin_load()
             self.end_load()
+            if self._kept is not None:
+                names, folder = self._kept
+                self.keep(names, folder / f"again{self.crashes}")
 
     def close(self) -> None:
         """End the process and everything that it started."""

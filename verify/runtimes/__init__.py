@@ -51,6 +51,15 @@ class Runner(Protocol):
     def fetch(self, result: Any) -> dict[str, np.ndarray]:
         """Return the outputs by name, in order."""
 
+    def held(self, names: list[str]) -> dict[str, np.ndarray]:
+        """Return what may change from call to call: buffers, and ``names`` as far as it has them.
+
+        Nothing where the runtime does not show it.
+        """
+
+    def put(self, values: dict[str, np.ndarray]) -> None:
+        """Put back what `held` gave; where that gave nothing, begin anew."""
+
     def close(self) -> None:
         """Put back what was changed on a live model."""
 

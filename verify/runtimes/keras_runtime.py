@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from converter.formats.tensorflow_variables import named_variables
 from verify.binding import bind, input_names, parameters_of
 from verify.runtimes.tensorflow_runtime import TensorFlowRunner, from_numpy, tf, tf_device
 
@@ -81,4 +82,5 @@ def open(source: Source, device: str, signature: Signature | None) -> KerasRunne
     """Get a model ready; it stays as it is."""
     runner = KerasRunner(source.model, tf_device(device), source.signature)
     runner.declared = source.record is not None
+    runner.variables = named_variables(source.model)
     return runner

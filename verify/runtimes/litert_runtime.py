@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import UsageError
@@ -22,8 +23,13 @@ class LiteRTRunner:
 
     named_outputs = True
 
-    def __init__(self, interpreter: Any, signature: Signature | None) -> None:
-        self.interpreter, self.signature = interpreter, signature
+    def __init__(self, make: Callable[[], Any], signature: Signature | None) -> None:
+        self.make, self.signature = make, signature
+        self.put({})
+
+    def put(self, values: dict[str, np.ndarray]) -> None:
+        """Begin anew: an interpreter's variables are as the file has them only in a new one."""
+        self.interpreter = interpreter = self.make()
         signatures = interpreter.get_signature_list()
         self.runner = None
         if signatures:
@@ -32,6 +38,9 @@ class LiteRTRunner:
             self.input_names = list(signatures[key]["inputs"])
         else:
             self.input_names = [item["name"] for item in interpreter.get_input_details()]
+
+    def held(self, names: list[str]) -> dict[str, np.ndarray]:
+        return {}  # LiteRT shows no variables
 
     def prepare(self, inputs: dict[str, np.ndarray]) -> Any:
         return {name: _texts(array) for name, array in inputs.items()}
@@ -89,9 +98,13 @@ def interpret(source: Source, device: str, kernels: str) -> LiteRTRunner:
         raise UsageError("LiteRT runs on the CPU only here", hint="Use --device cpu.")
     assert source.path is not None
     interpreter, types = find_interpreter(source.path)
-    made = interpreter(
-        model_path=str(source.path),
-        experimental_op_resolver_type=getattr(types, kernels),
-        num_threads=threads() or os.cpu_count(),
-    )
-    return LiteRTRunner(made, source.signature)
+    path = str(source.path)
+
+    def make() -> Any:
+        return interpreter(
+            model_path=path,
+            experimental_op_resolver_type=getattr(types, kernels),
+            num_threads=threads() or os.cpu_count(),
+        )
+
+    return LiteRTRunner(make, source.signature)

@@ -39,6 +39,12 @@ class ReferenceRunner:
         names = self.evaluator.output_names
         return {name: as_array(value) for name, value in zip(names, result, strict=True)}
 
+    def held(self, names: list[str]) -> dict[str, np.ndarray]:
+        return {}  # a graph keeps nothing
+
+    def put(self, values: dict[str, np.ndarray]) -> None:
+        """Nothing to put back."""
+
     def close(self) -> None:
         """Nothing to put back."""
 

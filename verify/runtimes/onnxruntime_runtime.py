@@ -56,6 +56,12 @@ class OnnxRunner:
             outputs[name] = _bits(value, dtype) if dtype in _ELEMENT_TYPES else value.numpy()
         return outputs
 
+    def held(self, names: list[str]) -> dict[str, np.ndarray]:
+        return {}  # a graph keeps nothing
+
+    def put(self, values: dict[str, np.ndarray]) -> None:
+        """Nothing to put back."""
+
     def close(self) -> None:
         """The session ends with the runner."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import UnreadableModelError
+from converter.formats.tensorflow_variables import named_variables
 from converter.signature import Signature
 from verify.runtimes.tensorflow_runtime import TensorFlowRunner, tf_device
 
@@ -52,4 +53,6 @@ def open(source: Source, device: str, signature: Signature | None) -> SavedModel
             f"the SavedModel {source.path or ''} has no signature {SIGNATURE!r}",
             hint=f"It has: {', '.join(signatures) or 'none'}. Save it with signatures=...",
         )
-    return SavedModelRunner(source.model, function, place, source.signature)
+    runner = SavedModelRunner(source.model, function, place, source.signature)
+    runner.variables = named_variables(source.model)
+    return runner

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from converter.errors import UsageError
+from converter.formats.tensorflow_variables import named_variables
 from converter.signature import Signature
 from verify.arrays import dtype_name
 from verify.binding import bind, input_names, parameters_of
@@ -26,6 +27,7 @@ class TensorFlowRunner:
     """
 
     declared = False
+    variables: dict[str, Any] = {}
 
     def __init__(
         self, function: Any, device: str, signature: Signature | None, parameters: list
@@ -56,6 +58,17 @@ class TensorFlowRunner:
             self.named_outputs = self.declared
         return {name: to_numpy(value) for name, value in leaves}
 
+    def held(self, names: list[str]) -> dict[str, np.ndarray]:
+        return {
+            name: to_numpy(variable).copy()
+            for name, variable in self.variables.items()
+            if name in names or not variable.trainable
+        }
+
+    def put(self, values: dict[str, np.ndarray]) -> None:
+        for name, array in values.items():
+            self.variables[name].assign(from_numpy(array))
+
     def transform(self, change: Callable[[Any], Any]) -> None:
         """Run ``change(function)`` in place of the function itself."""
         self.function = change(self.function)
@@ -71,10 +84,13 @@ def open(source: Source, device: str, signature: Signature | None) -> TensorFlow
     own = getattr(model, "signature", None)
     own = own if isinstance(own, Signature) else None
     if own is not None:  # one of our own results: its inputs have names
-        return _Converted(model, place, source.signature or own)
-    python_function = getattr(model, "python_function", None)
-    parameters = parameters_of(python_function or model.__call__)
-    return TensorFlowRunner(model, place, source.signature, parameters)
+        runner: TensorFlowRunner = _Converted(model, place, source.signature or own)
+    else:
+        python_function = getattr(model, "python_function", None)
+        parameters = parameters_of(python_function or model.__call__)
+        runner = TensorFlowRunner(model, place, source.signature, parameters)
+    runner.variables = named_variables(model)
+    return runner
 
 
 class _Converted(TensorFlowRunner):

@@ -32,6 +32,9 @@ class CompiledRunner(TorchRunner):
     def prepare(self, inputs: dict[str, Any]) -> Any:
         return self.eager.prepare(inputs)
 
+    def _buffers(self) -> dict[str, torch.Tensor]:
+        return self.eager._buffers()
+
     def call(self, prepared: Any) -> Any:
         with torch._dynamo.config.patch(
             recompile_limit=VARIANTS, fail_on_recompile_limit_hit=True, suppress_errors=False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +11,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from converter.errors import ConversionError
 from converter.temporary import TemporaryFolder
 from verify.arrays import read, write
+from verify.calls import fresh_copy
 from verify.runtimes.torch_runtime import ModuleRunner
 from verify.runtimes.torch_tensors import to_numpy
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from converter.formats import Source
+    from verify.engine import Engine
 
 MOST_BYTES = 2 << 30
 """Bytes of results that are kept in memory; what comes after goes to files that are mapped."""
 
 
-def run(source: Source, runner: Any, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def run(engine: Engine, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return every operator's results, by number, module and operator: ``"12 encoder.0 aten.mm"``.
 
     Outputs of the module itself are not apart: they are results of operators, too.
@@ -32,10 +32,11 @@ def run(source: Source, runner: Any, inputs: dict[str, np.ndarray]) -> dict[str,
     Raises:
         ConversionError: the source is no `nn.Module`.
     """
+    source, runner = engine.source, engine.runner
     if not isinstance(runner, ModuleRunner) or not isinstance(source.model, torch.nn.Module):
         kind = source.kind.replace("_", " ")
         raise ConversionError(f"what a {kind} computes on its way cannot be recorded")
-    module = copy.deepcopy(source.model).double()
+    module = fresh_copy(engine).double()
     prepared = torch.utils._pytree.tree_map(_wide, runner.prepare(inputs))
     handles = []
     usual, function = torch.get_default_dtype(), runner.function

@@ -55,6 +55,19 @@ class TorchRunner:
             self.named_outputs = self.declared
         return {name: to_numpy(value) for name, value in leaves}
 
+    def held(self, names: list[str]) -> dict[str, np.ndarray]:
+        return {name: to_numpy(value).copy() for name, value in self._buffers().items()}
+
+    def put(self, values: dict[str, np.ndarray]) -> None:
+        buffers = self._buffers()
+        with torch.no_grad():
+            for name, array in values.items():
+                buffers[name].copy_(from_numpy(array))
+
+    def _buffers(self) -> dict[str, torch.Tensor]:
+        module = self.function
+        return dict(module.named_buffers()) if isinstance(module, torch.nn.Module) else {}
+
     def close(self) -> None:
         """Nothing to put back."""
 

@@ -15,8 +15,8 @@ import onnx_ir as ir
 import torch
 from torch.export import _trace
 from torch.export.graph_signature import OutputKind
-from torch.utils._pytree import tree_map_only
 from torch.onnx._internal.exporter import _core
+from torch.utils._pytree import tree_map_only
 
 from converter.errors import TraceError
 from converter.graph import state
