@@ -23,12 +23,25 @@ def clean(model: ir.Model) -> ir.Model:
         for step in (
             InlinePass(),
             RemoveUnusedNodesPass(),
-            IdentityEliminationPass(),
+            _WithoutIdentities(),
             CommonSubexpressionEliminationPass(),
             RemoveUnusedNodesPass(),
         ):
             step(model)
     return model
+
+
+class _WithoutIdentities(IdentityEliminationPass):
+    """Drops identities, but for one that makes an output of what is an output already, or of a
+    value from outside of its body."""
+
+    def _try_eliminate_identity_node(self, node: ir.Node) -> bool:
+        value = node.inputs[0] if node.inputs else None
+        if node.outputs[0].is_graph_output() and value is not None:
+            producer = value.producer()
+            if value.is_graph_output() or producer is None or producer.graph is not node.graph:
+                return False
+        return super()._try_eliminate_identity_node(node)
 
 
 @contextmanager

@@ -77,12 +77,14 @@ class ModuleRunner(TorchRunner):
 
     def __init__(self, module: torch.nn.Module, device: torch.device, signature: Any) -> None:
         super().__init__(module, device, signature, parameters_of(module.forward))
-        self.modes = [(child, child.training) for child in module.modules() if child.training]
-        module.eval()
+        # What `torch.jit.freeze` made has no mode.
+        self.trained = [child for child in module.modules() if getattr(child, "training", False)]
+        for child in self.trained:
+            child.training = False
 
     def close(self) -> None:
-        for child, mode in self.modes:
-            child.training = mode
+        for child in self.trained:
+            child.training = True
 
 
 def open(source: Source, device: str, signature: Signature | None) -> TorchRunner:

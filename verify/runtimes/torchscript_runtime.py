@@ -6,17 +6,32 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from converter.signature import Signature
+from converter.trace.pytorch.torchscript import numbers_as_declared
 from verify.runtimes.torch_runtime import ModuleRunner, torch_device
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from converter.formats import Source
 
 
-def open(source: Source, device: str, signature: Signature | None) -> ModuleRunner:
+class ScriptRunner(ModuleRunner):
+    """Runs a script; numbers go in as numbers where it declares them."""
+
+    def prepare(self, inputs: dict[str, np.ndarray]) -> Any:
+        args, kwargs = super().prepare(inputs)
+        names = [parameter.name for parameter in self.parameters]
+        if set(kwargs) <= set(names):
+            ordered = [*args, *(kwargs[name] for name in names[len(args) :] if name in kwargs)]
+            return numbers_as_declared(self.function, ordered), {}
+        return args, kwargs
+
+
+def open(source: Source, device: str, signature: Signature | None) -> ScriptRunner:
     """Get a scripted or traced module ready."""
     place = torch_device(device)
     module = source.model.to(place) if source.path is not None else source.model
-    runner = ModuleRunner(module, place, source.signature)
+    runner = ScriptRunner(module, place, source.signature)
     runner.parameters = _parameters(module)
     runner.input_names = [parameter.name for parameter in runner.parameters]
     return runner

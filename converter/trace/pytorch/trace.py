@@ -17,8 +17,7 @@ from converter.formats.torch_signature import output_names
 from converter.formats.torch_words import words_of
 from converter.graph.clean import clean
 from converter.signature import Signature
-from converter.trace.pytorch import state
-from converter.trace.pytorch.examples import example_sizes, make, open_dims
+from converter.trace.pytorch import state, torchscript
 from converter.trace.pytorch.open_sizes import Exported, export_open
 from converter.trace.pytorch.provenance import record_provenance
 from converter.trace.pytorch.recurrent import whole_layers
@@ -52,7 +51,12 @@ def trace(
     """
     own = source.record.signature if source.record else None
     with quiet():
-        exported = export(source, signature, given)
+        try:
+            exported = export(source, signature, given)
+        except torchscript.LoopError:
+            assert signature is not None
+            with evaluating(source.model):
+                return clean(torchscript.trace_loops(source.model, signature, given))
         program, names = exported.program, exported.names
         if not names:
             specs = own.inputs if own else ()
@@ -100,6 +104,19 @@ def quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
+@contextmanager
+def evaluating(module: torch.nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode, and its parts back into theirs afterwards."""
+    modes = [child for child in module.modules() if getattr(child, "training", False)]
+    for child in modes:
+        child.training = False
+    try:
+        yield
+    finally:
+        for child in modes:
+            child.training = True
+
+
 def export(
     source: Source, signature: Signature | None, given: Mapping[str, torch.Tensor] | None
 ) -> Exported:
@@ -113,50 +130,14 @@ def export(
             hint='Describe them with --input "name:dtype[dims]" (inputs= in Python), for example '
             '--input "x:float32[batch,3,224,224]".',
         )
-    if isinstance(model, torch.jit.ScriptModule):
-        program = from_torchscript(model, signature, given)
-        return Exported(program, tuple(s.name for s in signature.inputs), signature)
     try:
-        with whole_layers(), torch.no_grad(), state.assigned_in_place(model):
+        if isinstance(model, torch.jit.ScriptModule):
+            with evaluating(model):
+                return torchscript.export_script(model, signature, given)
+        with whole_layers(), torch.no_grad(), evaluating(model), state.assigned_in_place(model):
             return export_open(model, signature, given)
-    except EquiportError:
+    except (EquiportError, torchscript.LoopError):
         raise
-    except Exception as error:
-        raise as_trace_error(error) from error
-
-
-def from_torchscript(
-    model: torch.jit.ScriptModule, signature: Signature, given: Mapping[str, torch.Tensor] | None
-) -> torch.export.ExportedProgram:
-    """Turn TorchScript into an exported program, then export that with its dynamic dimensions."""
-    from torch._export.converter import TS2EPConverter
-
-    sizes = example_sizes(signature)
-    tensors = []
-    for spec in signature.inputs:
-        tensor = (given or {}).get(spec.name)
-        tensors.append(make(spec, sizes) if tensor is None else tensor)
-    try:
-        fixed = TS2EPConverter(model, tuple(tensors)).convert().module()
-    except Exception as error:
-        raise as_trace_error(error) from error
-    trainable = dict(model.named_parameters())
-    for name, buffer in list(fixed.named_buffers()):  # the converter makes buffers of parameters
-        if name in trainable:
-            owner = fixed.get_submodule(name.rpartition(".")[0])
-            leaf = name.rpartition(".")[2]
-            del owner._buffers[leaf]
-            owner.register_parameter(
-                leaf, torch.nn.Parameter(buffer, trainable[name].requires_grad)
-            )
-    dims = open_dims(signature)
-    shapes = tuple(
-        {axis: dims[dim] for axis, dim in enumerate(spec.shape or ()) if isinstance(dim, str)}
-        or None
-        for spec in signature.inputs
-    )
-    try:
-        return torch.export.export(fixed, tuple(tensors), dynamic_shapes=shapes, strict=False)
     except Exception as error:
         raise as_trace_error(error) from error
 

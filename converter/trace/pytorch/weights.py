@@ -12,16 +12,13 @@ import torch
 def bind_weights(
     model: ir.Model, program: torch.export.ExportedProgram, changed: frozenset[str] = frozenset()
 ) -> None:
-    """Say of each weight whether it is a parameter or a buffer, and add those that nothing reads.
+    """Give a program's weights to its graph; see `bind_saved`.
 
-    A weight that the source has under several names keeps the first; the others are recorded as
-    its aliases. Tensors that the source does not save remain plain constants, but for buffers that
-    it changes. In place.
+    Tensors that the source does not save remain plain constants, but for buffers that it changes.
 
     Args:
         changed: names of those.
     """
-    graph = model.graph
     signature = program.graph_signature
     saved = {
         name: tensor
@@ -29,6 +26,16 @@ def bind_weights(
         if name not in signature.non_persistent_buffers
     }
     saved |= {name: tensor for name, tensor in program.named_buffers() if name in changed}
+    bind_saved(model, saved)
+
+
+def bind_saved(model: ir.Model, saved: dict[str, torch.Tensor]) -> None:
+    """Say of each weight whether it is a parameter or a buffer, and add those that nothing reads.
+
+    A weight that the source has under several names keeps the first; the others are recorded as
+    its aliases. In place.
+    """
+    graph = model.graph
     values = dict(graph.initializers)
     graph.initializers.clear()
     for names in tied(saved).values():
