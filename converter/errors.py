@@ -101,10 +101,11 @@ class UnsupportedOp:
 
     Attributes:
         op: operator with its domain, e.g. ``ai.onnx.ml.TreeEnsemble``.
-        version: opset version the model asks for.
+        version: opset version the model asks for; 0 for an operator that is not ONNX's.
         node: the node's name.
         module_path: the source's module path, or ``""``.
         source_line: ``file.py:12``, or ``""``.
+        reason: why it cannot be converted, where more is known than that it has no handler.
     """
 
     op: str
@@ -112,10 +113,13 @@ class UnsupportedOp:
     node: str
     module_path: str = ""
     source_line: str = ""
+    reason: str = ""
 
     def __str__(self) -> str:
+        version = f" (opset {self.version})" if self.version else ""
         where = ", ".join(part for part in (self.module_path, self.source_line) if part)
-        return f"{self.op} (opset {self.version}) at {self.node}" + (f": {where}" if where else "")
+        text = f"{self.op}{version} at {self.node}" + (f": {where}" if where else "")
+        return text + (f"\n      {self.reason}" if self.reason else "")
 
 
 class UnsupportedOpsError(ConversionError):

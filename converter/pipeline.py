@@ -263,9 +263,7 @@ def trace(source: Source, signature: Any, examples: dict[str, Any], options: Opt
     if source.framework == "tensorflow":
         from converter.trace.tensorflow import trace as trace_tensorflow
 
-        return trace_tensorflow(
-            source, signature, purpose=options.purpose, keep_paths=options.keep_paths
-        )
+        return trace_tensorflow(source, signature)
     from converter.trace.onnx import trace as trace_onnx
 
     return trace_onnx(source, signature)

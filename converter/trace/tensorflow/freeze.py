@@ -17,6 +17,8 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import convert_to_constants
 
+from converter.trace.tensorflow.seeds import without_seed_updates
+
 
 @dataclass(frozen=True)
 class Frozen:
@@ -51,19 +53,25 @@ def freeze(function: Any) -> Frozen:
     captured = {internal.name for _, internal in function.graph.captures}
     inputs = tuple(name for name in inputs if name not in captured)
     graph = function.graph
+    handles = {id(v.handle): v for v in graph.variables}
+    variables = {
+        internal.name.split(":")[0]: handles[id(external)]
+        for external, internal in graph.captures
+        if id(external) in handles
+    }
+    inline = convert_to_constants._run_inline_graph_optimization
+
+    def inlined(*args: Any) -> graph_pb2.GraphDef:
+        return without_seed_updates(inline(*args), variables)
+
     with (
+        mock.patch.object(convert_to_constants, "_run_inline_graph_optimization", inlined),
         mock.patch.object(convert_to_constants, "tensor_util", _SplatProtos()),
         mock.patch.object(graph, "as_graph_def", _inlinable(graph.as_graph_def)),
     ):
         data = _StandIns(func=function, lower_control_flow=False, aggressive_inlining=True)
         graph_def, _ = convert_to_constants._replace_variables_by_constants(converter_data=data)
-    variables = {id(v.handle): v for v in function.graph.variables}
-    weights = {
-        internal.name.split(":")[0]: variables[id(external)]
-        for external, internal in function.graph.captures
-        if id(external) in variables
-    }
-    weights = {name: v for name, v in weights.items() if name in data.tensor_data}
+    weights = {name: v for name, v in variables.items() if name in data.tensor_data}
     _to_placeholders(graph_def, weights)
     outputs = tuple(t.name for t in function.outputs)
     return Frozen(graph_def, inputs, outputs, weights)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,29 +16,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
-from converter.errors import (
-    EquiportError,
-    TraceError,
-    UnsupportedOp,
-    UnsupportedOpsError,
-    first_line,
-)
+from converter.errors import EquiportError, TraceError
 from converter.formats import Source
+from converter.formats.reading import one_line
 from converter.graph.clean import clean
 from converter.signature import Signature, TensorSpec
 from converter.trace.tensorflow.freeze import Frozen, freeze
 from converter.trace.tensorflow.functions import Traced, concrete
-
-OPSET = 18
-"""The newest opset that tf2onnx writes."""
+from converter.trace.tensorflow.provenance import failed_as_a_whole, module_path, untranslated
+from converter.trace.tensorflow.translation import Failure, give_bodies_own_outputs, to_onnx
 
 
 def trace(
     source: Source,
     signature: Signature | None = None,
-    *,
-    purpose: str = "inference",
-    keep_paths: bool = False,
 ) -> ir.Model:
     """Trace a live Keras model, a `tf.Module`, a `tf.function` or a loaded SavedModel.
 
@@ -54,20 +44,28 @@ def trace(
     with quiet():
         try:
             traced = concrete(source, signature)
-            frozen = freeze(traced.function)
-            proto, unmapped = to_onnx(frozen)
         except EquiportError:
             raise
         except Exception as error:
             raise TraceError(
-                f"TensorFlow could not trace the model: {type(error).__name__}: "
-                f"{first_line(error, 400)}",
-                hint="Python control flow on tensor values and custom operators cannot be traced.",
+                f"TensorFlow could not trace the model: {one_line(error)}",
+                hint="TensorFlow says so itself when it traces the model for these inputs: the "
+                "model's own call fails, or takes other inputs.",
             ) from error
+        try:
+            frozen = freeze(traced.function)
+            proto, failures = to_onnx(frozen)
+        except EquiportError:
+            raise
+        except Exception as error:
+            raise failed_as_a_whole(error, traced.function) from error
+    if failures:
+        raise untranslated(failures, traced.function)
+    give_bodies_own_outputs(proto.graph)
     model = ir.serde.deserialize_model(proto)
     name_values(model, frozen, traced)
     record_provenance(model)
-    refuse_untranslated(model, unmapped)
+    refuse_untranslated(model, traced.function)
     bind_weights(model, frozen, traced)
     model.producer_name, model.producer_version = "equiport", None
     model.graph.name = "model"
@@ -88,34 +86,6 @@ def quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
-
-
-def to_onnx(frozen: Frozen) -> tuple[Any, set[str]]:
-    """Run tf2onnx's graph processing; returns the ModelProto and the operators it left."""
-    from tf2onnx import optimizer, tf_loader
-    from tf2onnx.tfonnx import process_tf_graph
-
-    from converter.trace.tensorflow.handlers import HANDLERS
-
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
-    weights = [f"{name}:0" for name in frozen.weights]
-    inputs, outputs = [*frozen.inputs, *weights], list(frozen.outputs)
-    graph_def = tf_loader.fix_freezing_errors_part2(frozen.graph_def)
-    with tf.Graph().as_default() as graph:
-        graph_def = tf_loader.tf_optimize(inputs, outputs, graph_def)
-        present = {f"{node.name}:0" for node in graph_def.node}
-        inputs = [name for name in inputs if name in present]
-        tf.import_graph_def(graph_def, name="")
-        processed = process_tf_graph(
-            graph,
-            continue_on_error=True,
-            opset=OPSET,
-            input_names=inputs,
-            output_names=outputs,
-            custom_op_handlers=dict(HANDLERS),
-        )
-    processed = optimizer.optimize_graph(processed, catch_errors=False)
-    return processed.make_model("equiport"), set()
 
 
 def name_values(model: ir.Model, frozen: Frozen, traced: Traced) -> None:
@@ -196,32 +166,21 @@ def record_provenance(model: ir.Model) -> None:
     """Say of each node which layer it comes from, by TensorFlow's name scopes."""
     for node in model.graph.all_nodes():
         node.domain = "" if node.domain == "ai.onnx" else node.domain
-        path = re.sub(r"(StatefulP|P)artitionedCall(_\d+)?/", "", node.name or "")
-        path = path.rpartition("/")[0]
-        if path:
+        if path := module_path(node.name or ""):
             node.metadata_props["equiport.module_path"] = path
 
 
-def refuse_untranslated(model: ir.Model, unmapped: set[str]) -> None:
+def refuse_untranslated(model: ir.Model, function: Any) -> None:
     """List every operator that is still TensorFlow's."""
     from converter.rebuild.registry import schema_versions
 
     left = [
-        UnsupportedOp(
-            op=node.op_type,
-            version=OPSET,
-            node=node.name or "",
-            module_path=node.metadata_props.get("equiport.module_path", ""),
-        )
+        Failure(node.op_type, node.name or "", "it has no translation to ONNX")
         for node in model.graph.all_nodes()
         if not schema_versions("" if node.domain == "ai.onnx" else node.domain, node.op_type)
     ]
     if left:
-        raise UnsupportedOpsError(
-            left,
-            stage="tracing TensorFlow to ONNX",
-            hint="Replace these layers by ones made of standard operations.",
-        )
+        raise untranslated(left, function)
 
 
 def bind_weights(model: ir.Model, frozen: Frozen, traced: Traced) -> None:
@@ -236,7 +195,8 @@ def bind_weights(model: ir.Model, frozen: Frozen, traced: Traced) -> None:
         value = by_name.get(f"{placeholder}:0")
         if value is not None:
             graph.inputs.remove(value)
-            read[id(variable.handle)] = (variable, value)
+            if value.uses():  # the state of a random generator is read no more
+                read[id(variable.handle)] = (variable, value)
     weights = dict(traced.variables)
     known = {id(variable.handle) for variable in weights.values()}
     for handle, (variable, _) in read.items():
