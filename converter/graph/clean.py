@@ -7,11 +7,12 @@ from contextlib import contextmanager
 
 import onnx_ir as ir
 from onnx_ir.passes.common import (
-    CommonSubexpressionEliminationPass,
     IdentityEliminationPass,
     InlinePass,
     RemoveUnusedNodesPass,
 )
+
+from converter.graph.repeated import drop_repeated
 
 
 def clean(model: ir.Model) -> ir.Model:
@@ -20,14 +21,10 @@ def clean(model: ir.Model) -> ir.Model:
     Weights that nothing reads stay: the target has the source's names, all of them.
     """
     with keeping_weights(model), keeping_outputs(model):
-        for step in (
-            InlinePass(),
-            RemoveUnusedNodesPass(),
-            _WithoutIdentities(),
-            CommonSubexpressionEliminationPass(),
-            RemoveUnusedNodesPass(),
-        ):
+        for step in (InlinePass(), RemoveUnusedNodesPass(), _WithoutIdentities()):
             step(model)
+        drop_repeated(model.graph)
+        RemoveUnusedNodesPass()(model)
     return model
 
 

@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-import torch
-
-from converter.trace.pytorch import attention, recurrent
+from converter.trace.pytorch import attention, choosing, recurrent, resizing
 
 OPSET = 23
 """The newest opset that `torch.onnx` has translations for."""
@@ -31,17 +29,9 @@ def registry() -> Any:
 
 def own_translations() -> Mapping[Callable[..., Any], Callable[..., Any]]:
     """Return our own translations by operator."""
-    return recurrent.translations() | attention.TRANSLATIONS
-
-
-def to_onnx(program: torch.export.ExportedProgram) -> Any:
-    """Return the `torch.onnx.ONNXProgram` of an exported program.
-
-    The same as ``torch.onnx.export(program, dynamo=True, optimize=False, verbose=False,
-    opset_version=OPSET, custom_translation_table=own_translations())``.
-    """
-    from torch.onnx._internal.exporter import _core
-
-    return _core.export(
-        program, registry=registry(), optimize=False, verbose=False, opset_version=OPSET
+    return (
+        recurrent.translations()
+        | attention.TRANSLATIONS
+        | resizing.TRANSLATIONS
+        | choosing.TRANSLATIONS
     )

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import onnx_ir as ir
 import torch
 
-from converter.errors import EquiportError, TraceError, UnsupportedOpsError, UsageError
+from converter.errors import EquiportError, TraceError, UsageError
 from converter.formats import Source
 from converter.formats.torch_signature import output_names
 from converter.formats.torch_words import words_of
@@ -20,9 +20,9 @@ from converter.signature import Signature
 from converter.trace.pytorch import state, torchscript
 from converter.trace.pytorch.open_sizes import Exported, export_open
 from converter.trace.pytorch.provenance import record_provenance
+from converter.trace.pytorch.quantized import refuse_quantized
 from converter.trace.pytorch.recurrent import whole_layers
-from converter.trace.pytorch.registry import to_onnx
-from converter.trace.pytorch.unsupported import untranslated
+from converter.trace.pytorch.translate import to_onnx
 from converter.trace.pytorch.weights import bind_weights
 from converter.trace.told import tell
 
@@ -63,16 +63,10 @@ def trace(
             names = tuple(s.name for s in specs) or tuple(program.graph_signature.user_inputs)
         try:
             with whole_layers(), state.new_values_as_outputs() as changed:
-                onnx_program = to_onnx(program)
+                onnx_program = to_onnx(program, keep_paths=keep_paths)
         except EquiportError:
             raise
         except Exception as error:
-            if missing := untranslated(program, keep_paths):
-                raise UnsupportedOpsError(
-                    missing,
-                    stage="tracing PyTorch to ONNX",
-                    hint="Write these parts of the model with other operators.",
-                ) from error
             raise as_trace_error(error) from error
     model = onnx_program.model
     bind_weights(model, program, frozenset(changed))
@@ -130,6 +124,7 @@ def export(
             hint='Describe them with --input "name:dtype[dims]" (inputs= in Python), for example '
             '--input "x:float32[batch,3,224,224]".',
         )
+    refuse_quantized(model)
     try:
         if isinstance(model, torch.jit.ScriptModule):
             with evaluating(model):

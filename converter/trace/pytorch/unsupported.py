@@ -5,28 +5,62 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+from torch.utils import _pytree as pytree
 
 from converter.errors import UnsupportedOp
+from converter.trace.pytorch.defaults import write_defaults
+from converter.trace.pytorch.limits import beyond
+from converter.trace.pytorch.promotion import values
 from converter.trace.pytorch.provenance import source_line
 from converter.trace.pytorch.registry import OPSET, registry
+from converter.trace.pytorch.unread import arguments_of, dropped
+
+ASSERTIONS = {
+    torch.ops.aten.sym_constrain_range_for_size.default,
+    torch.ops.aten._assert_async.default,
+    torch.ops.aten._assert_async.msg,
+    torch.ops.aten._assert_scalar.default,
+    torch.ops.aten._assert_tensor_metadata.default,
+}
+"""Checks of the inputs, which `torch.onnx` leaves out."""
 
 
-def untranslated(
+def unwritable(
     program: torch.export.ExportedProgram, keep_paths: bool = False
 ) -> list[UnsupportedOp]:
-    """Return the operators without a translation, each where the user wrote it.
+    """Return the calls that cannot be written as ONNX, each where the user wrote it.
+
+    The others get the defaults that their translation wants.
 
     Args:
-        program: what `torch.export` made.
+        program: what `torch.export` made, decomposed to operators that have translations.
     """
-    from torch.onnx._internal.exporter import _dispatching, _fx_passes
+    from torch.onnx._internal.exporter import _dispatching
 
-    decomposed = _fx_passes.decompose_with_registry(program, registry())
-    return [
-        describe(node, keep_paths)
-        for node in operator_nodes(decomposed.graph_module)
-        if _dispatching.dispatch(node, registry())[0] is None
-    ]
+    found = []
+    for node in operator_nodes(program.graph_module):
+        if node.target in ASSERTIONS:
+            continue
+        translation, _ = _dispatching.dispatch(node, registry())
+        if translation is None:
+            found.append(
+                describe(node, keep_paths, f"({number})" if (number := complex_of(node)) else "")
+            )
+        elif arguments := dropped(node, translation):
+            found.append(describe(node, keep_paths, f"({', '.join(arguments)})"))
+        elif limit := beyond(node.target, values(arguments_of(node))):
+            found.append(describe(node, keep_paths, f"({limit})"))
+        else:
+            write_defaults(node, translation)
+    return found
+
+
+def complex_of(node: torch.fx.Node) -> str:
+    """Return the complex dtype that a call takes, if it takes one."""
+    for value in pytree.tree_leaves(values((node.args, node.kwargs))):
+        if isinstance(value, torch.Tensor) and value.dtype.is_complex:
+            return str(value.dtype).removeprefix("torch.")
+    return ""
 
 
 def operator_nodes(module: torch.fx.GraphModule) -> Iterator[torch.fx.Node]:
@@ -38,12 +72,12 @@ def operator_nodes(module: torch.fx.GraphModule) -> Iterator[torch.fx.Node]:
                     yield node
 
 
-def describe(node: torch.fx.Node, keep_paths: bool) -> UnsupportedOp:
+def describe(node: torch.fx.Node, keep_paths: bool, arguments: str = "") -> UnsupportedOp:
     """Say which operator it is and where it comes from, in the user's names."""
     operator = node.meta.get("original_aten") or node.target
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     return UnsupportedOp(
-        op=str(operator).removeprefix("<OpOverload(op='"),
+        op=str(operator) + arguments,
         version=OPSET,
         node=node.name,
         module_path=stack[-1][0] if stack else "",
