@@ -209,3 +209,40 @@ def text_of(dim: Any, name: str, axis: int) -> int | str:
 
 FARTHEST = 1 << 31
 """`torch.export.Dim` without a maximum has one beyond this."""
+
+
+def as_named(inputs: Any, signature: Signature) -> dict[str, Any] | None:
+    """Return example tensors by the names of a graph's inputs.
+
+    Args:
+        inputs: as `declared` takes it.
+        signature: the graph's.
+
+    Returns:
+        ``None`` where ``inputs`` are no tensors, or do not have the dtypes and shapes of the graph:
+        a source that says itself what it takes may be given anything.
+    """
+    if inputs is None or isinstance(inputs, Signature | str):
+        return None
+    names = [spec.name for spec in signature.inputs]
+    if not isinstance(inputs, Mapping):
+        values = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+        inputs = dict(zip(names, values, strict=False)) if len(values) == len(names) else {}
+    if set(inputs) != set(names):
+        return None
+    for spec in signature.inputs:
+        value = inputs[spec.name]
+        if not hasattr(value, "shape") or not hasattr(value, "dtype"):
+            return None
+        shape = tuple(int(size) for size in value.shape)
+        if dtype_of(value) != spec.dtype or not _fits(shape, spec.shape):
+            return None
+    return dict(inputs)
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[Any, ...] | None) -> bool:
+    if wanted is None:
+        return True
+    return len(shape) == len(wanted) and all(
+        isinstance(dim, str) or dim == size for size, dim in zip(shape, wanted, strict=True)
+    )

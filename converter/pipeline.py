@@ -156,6 +156,7 @@ def convert(
     notes = taken_notes(graph)
     with ExitStack() as stack:
         temporary = stack.enter_context(staged(path)) if path is not None else None
+        options = with_examples(options, inputs, signature)
         result = by_engine(source, graph, signature, temporary, options, progress, verify)
         if path is not None:
             assert temporary is not None
@@ -165,6 +166,21 @@ def convert(
     result.notes += removed
     result.stages = progress.stages
     return result
+
+
+def with_examples(options: Options, inputs: Any, signature: Signature) -> Options:
+    """Let the verifier run on example tensors, too, where they are what the graph takes.
+
+    They are one case beside random inputs; ``verifier_options={"data": ...}`` runs on data alone.
+    """
+    if options.verifier is not None or {"inputs", "data"} & set(options.verifier_options):
+        return options
+    from converter.declared import as_named
+
+    examples = as_named(inputs, signature)
+    if examples is None:
+        return options
+    return replace(options, verifier_options={**options.verifier_options, "inputs": examples})
 
 
 def load(model: Any, *, trust: bool = False, factory: str | None = None) -> Source:

@@ -57,7 +57,7 @@ def given_inputs(inputs: Any, data: Any) -> tuple[Signature | None, OwnData | No
     elif inputs is not None and _is_description(inputs):
         declared = parse_inputs([inputs] if isinstance(inputs, str) else list(inputs))
     elif inputs is not None:
-        return None, one_case(inputs)
+        return None, one_case(inputs, examples=True)
     return declared, None if data is None else own_data(data)
 
 

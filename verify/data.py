@@ -31,10 +31,13 @@ class OwnData:
         values: the cases, drawn when they are needed.
         name: what they come from, for messages.
         alone: there is one case, and it needs no number.
+        examples: generated inputs are tried beside it.
     """
 
-    def __init__(self, values: Iterable[Given], name: str, alone: bool = False) -> None:
-        self.values, self.name, self.alone = values, name, alone
+    def __init__(
+        self, values: Iterable[Given], name: str, alone: bool = False, examples: bool = False
+    ) -> None:
+        self.values, self.name, self.alone, self.examples = values, name, alone, examples
 
     def cases(
         self, names: list[str], findings: list[str]
@@ -56,7 +59,8 @@ class OwnData:
             raise UsageError(
                 f"{self.name} yields no data", hint="Yield a dict of arrays for each case."
             )
-        labels = ["data"] if self.alone else [f"data {index}" for index in range(len(drawn))]
+        label = "examples" if self.examples else "data"
+        labels = [label] if self.alone else [f"data {index}" for index in range(len(drawn))]
         return [
             (label, arrays_of(_named(values, names)))
             for label, values in zip(labels, drawn, strict=True)
@@ -108,11 +112,12 @@ def own_data(data: Any) -> OwnData:
     return one_case(data)
 
 
-def one_case(data: Any) -> OwnData:
+def one_case(data: Any, examples: bool = False) -> OwnData:
     """Return arrays or tensors, by name, in order, or a single one, as one case."""
     if not isinstance(data, Mapping):
         data = list(data) if isinstance(data, list | tuple) else [data]
-    return OwnData([data], "the data", alone=True)
+    name = "the examples" if examples else "the data"
+    return OwnData([data], name, alone=True, examples=examples)
 
 
 def _called(function: Callable[[], Any], name: str) -> Iterator[Given]:

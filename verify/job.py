@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from verify.aside import Aside
+    from verify.examples import Examples
     from verify.executions import Executions
     from verify.proof import Proof
 
@@ -63,6 +64,7 @@ class Job:
         executions: what runs the source's graph, where the caller has it from an earlier job.
         untraced: why a side has no graph, by label.
         limits: what decides how far b may be from a, as far as the measuring found out.
+        examples: the user's example inputs, where there are some.
     """
 
     a: AnySide
@@ -80,6 +82,7 @@ class Job:
     untraced: dict[str, Untraced] = field(default_factory=dict)
     limits: Limits | None = None
     calls: calls.Calls | None = None
+    examples: Examples | None = None
 
     def run(self, declared: Signature | None, own_data: OwnData | None, wanted: Any) -> Report:
         """Load, make inputs, run, compare."""
@@ -341,13 +344,14 @@ class Job:
     def _refusals(self, report: Report) -> None:
         """Note each reason for which inputs were not compared, once.
 
-        What a alone refuses was not asked for, such as no rows: the run's row says so. That no rows
-        give no elements is as it should be.
+        That no rows are refused by a, or give no elements, is as it should be: the run's row says
+        so.
         """
         told: dict[tuple[Uncompared, str], list[str]] = {}
         for run in report.runs:
-            why = run.uncompared
-            if why not in (None, Uncompared.A_REFUSES, Uncompared.EMPTY):
+            why, empty = run.uncompared, 0 in run.sizes.values()
+            refused = why is Uncompared.A_REFUSES and not empty
+            if refused or why not in (None, Uncompared.A_REFUSES, Uncompared.EMPTY):
                 told.setdefault((why, run.reason), []).append(run.title)
         for (why, reason), titles in told.items():
             line = f"not compared, {why.words}: {'; '.join(titles)}: {reason}"

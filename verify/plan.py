@@ -10,6 +10,7 @@ from converter.signature import Signature
 from verify import data as own
 from verify import inputs as making
 from verify import matching
+from verify.examples import examples_of, likely
 from verify.sides import Failure
 
 if TYPE_CHECKING:
@@ -26,18 +27,18 @@ def plan(
         InputSpecError: the data or the declared inputs do not fit the models.
     """
     if own_data is not None:
-        return _with_data(job, declared, own_data, views)
-    if _nobody_says(declared, views):
-        declared = _traced_signature(job)
-    signature = matching.reference(declared, *views)
+        signature, given = _with_data(job, declared, own_data, views)
+        if not own_data.examples:
+            return signature, given
+        job.examples = examples_of(job, signature, given, _nobody_says(declared, views))
+        signature = job.examples.signature
+    else:
+        if _nobody_says(declared, views):
+            declared = _traced_signature(job, views)
+        signature = matching.reference(declared, *views)
     if making.unbounded(signature):
-        signature = _read_off(job, signature)
-    if unknown := making.unbounded(signature):
-        job.findings.append(
-            f"nothing tells which integers {', '.join(map(repr, unknown))} may hold: "
-            "0 and 1 were used"
-        )
-    return signature, _random(job, signature)
+        signature = likely(job, _read_off(job, signature))
+    return signature, _cases(job, signature)
 
 
 def narrowed(
@@ -47,13 +48,13 @@ def narrowed(
 
     For a source that gave NaN, and of which nobody had read off the graph which values it takes.
     """
-    if any(case.data is not None for case in cases):
+    if all(case.data is not None for case in cases):
         return None
     bounded = _read_off(job, signature)
     if bounded == signature:
         return None
     job.findings.append("random inputs made NaN in a: they were kept to what its graph takes")
-    return bounded, _random(job, bounded)
+    return bounded, _cases(job, bounded)
 
 
 def _nobody_says(declared: Signature | None, views: list[matching.View]) -> bool:
@@ -61,23 +62,32 @@ def _nobody_says(declared: Signature | None, views: list[matching.View]) -> bool
     return not any(signature is not None and signature.inputs for signature in told)
 
 
-def _traced_signature(job: Job) -> Signature | None:
+def _traced_signature(job: Job, views: list[matching.View]) -> Signature | None:
     """Return what a trace says of the inputs of a model that can be traced without being told.
 
     `converter.convert` takes such a model without inputs (a `tf.function` with its own
     ``input_signature``), so this does; ``None`` where neither side is one.
     """
+    from converter.graph.names import rename_inputs
     from converter.graph.signatures import signature_of
 
-    for label, side in (("a", job.a), ("b", job.b)):
+    for side, view in zip((job.a, job.b), views, strict=True):
         with suppress(EquiportError, Failure):  # the caller says that nobody describes the inputs
-            job.graphs[label] = side.graph(None)
-            return signature_of(job.graphs[label])
+            graph = job.graphs[side.label] = side.graph(None)
+            traced = [spec.name for spec in signature_of(graph).inputs]
+            if len(traced) == len(view.input_names):
+                rename_inputs(graph, dict(zip(traced, view.input_names, strict=True)))
+            return signature_of(graph)
     return None
 
 
-def _random(job: Job, signature: Signature) -> list[making.Case]:
-    return making.cases(signature, job.options.seeds, job.options.sizes, job.options.seed)
+def _cases(job: Job, signature: Signature) -> list[making.Case]:
+    options, examples = job.options, job.examples
+    if examples is None:
+        return making.cases(signature, options.seeds, options.sizes, options.seed)
+    sizes = {**examples.sizes, **options.sizes}
+    made = making.cases(signature, options.seeds, sizes, options.seed)
+    return [*examples.cases, *map(examples.beside, made)]
 
 
 def _read_off(job: Job, signature: Signature) -> Signature:

@@ -84,12 +84,14 @@ def verify(
     Args:
         a: the source: a path or a live model.
         b: the target, likewise.
-        inputs: arrays or tensors to run on (in order, or by name), ``--input`` texts such as
-            ``"ids:int64[batch,seq<=512]"``, or a `Signature`. ``None``: random inputs that fit what
-            the models say of themselves.
-        data: what to run on: path of an ``.npz``, arrays by input name, a function (or its name,
-            ``"file.py:function"`` or ``"pkg.mod:function"``) that yields one such dict, or a tuple
-            in order, for each case, or what it would yield.
+        inputs: example arrays or tensors (in order, or by name): one case beside random inputs of
+            their kind, also of other sizes of their first axis where neither model says what it
+            takes (a refusal of those is a note); ``data`` runs on them alone. Or ``--input`` texts
+            such as ``"ids:int64[batch,seq<=512]"``, or a `Signature`. ``None``: random inputs that
+            fit what the models say of themselves.
+        data: what to run on, and on nothing else: path of an ``.npz``, arrays by input name, a
+            function (or its name, ``"file.py:function"`` or ``"pkg.mod:function"``) that yields one
+            such dict, or a tuple in order, for each case, or what it would yield.
         signature: what random inputs are made for; also names the outputs of a model whose
             outputs have only an order.
         tolerance: ``"auto"``: by the noise, measured against float64 (`verify.noise`), where a can

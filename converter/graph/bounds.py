@@ -29,7 +29,7 @@ _PASS_THROUGH = {
 }  # fmt: skip
 """Operators whose result holds values of the input at that position, and no others."""
 
-_COMPARISONS = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
+COMPARISONS = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"})
 _POSITIONS = frozenset({
     ("Equal", 0), ("Equal", 1), ("LessOrEqual", 1), ("GreaterOrEqual", 0), ("Less", 0),
     ("Greater", 1),
@@ -57,8 +57,8 @@ def bounds_of(model: ir.Model) -> dict[str, tuple[Bound, Bound]]:
     table, negative indices excluded; where the table's size is not static, only 0 is certain. One
     that is compared with a counting (``arange``) or gives a recurrent layer its lengths goes from
     1 to that size, by its word where it is dynamic. An input that is only turned into booleans,
-    compared, or subtracted from a constant is a mask, 0 to 1. Floats: see
-    `converter.graph.domains`.
+    compared with 0 or 1, or subtracted from a constant is a mask, 0 to 1. Floats: see
+    `converter.graph.domains`. What is only likely: `converter.graph.suggestions`.
 
     Returns:
         Bounds by input name; inputs of which the graph does not tell are left out.
@@ -124,13 +124,16 @@ def _follow(value: ir.Value, shift: int, found: _Found, seen: set[tuple[int, int
     for node, position in value.uses():
         if node.domain not in ("", "ai.onnx"):
             found.other = True
-        elif (size := _table(node, position)) is not None:
+        elif (size := table_size(node, position)) is not None:
             low, high = -shift, size - 1 - shift
             if high >= 0:  # below zero: the other branch of a wrapped negative index
                 found.indices.append((low, high))
         elif (size_word := _longest(node, position)) is not None:
             found.lengths.append(_shifted(node, position, size_word, shift))
-        elif node.op_type in _COMPARISONS or _to_bool(node) or _complement(node, position):
+        elif node.op_type in COMPARISONS:
+            truth = _is_truth(node.inputs[1 - position])
+            found.mask, found.other = found.mask or truth, found.other or not truth
+        elif _to_bool(node) or _complement(node, position):
             found.mask = True
         elif node.op_type in _NO_VALUE:
             continue
@@ -141,7 +144,7 @@ def _follow(value: ir.Value, shift: int, found: _Found, seen: set[tuple[int, int
                 _follow(result, moved, found, seen)
 
 
-def _table(node: ir.Node, position: int) -> int | None:
+def table_size(node: ir.Node, position: int) -> int | None:
     """Return how many values an index at this position may have; ``None`` if it is no index."""
     name = node.op_type
     if name == "OneHot" and position == 0:
@@ -166,7 +169,7 @@ def _table(node: ir.Node, position: int) -> int | None:
 
 def _longest(node: ir.Node, position: int) -> Dim | None:
     """Return the largest length that makes sense at this position; ``None`` if it is none."""
-    if node.op_type in _COMPARISONS:
+    if node.op_type in COMPARISONS:
         return counted(node.inputs[1 - position])
     return sequence_size(node, position)
 
@@ -202,6 +205,15 @@ def _to_bool(node: ir.Node) -> bool:
     return node.op_type == "Cast" and _integer(node, "to", 0) == ir.DataType.BOOL
 
 
+def _is_truth(value: ir.Value | None) -> bool:
+    """Tell whether a value is constant 0 and 1 (or between), which a mask is compared with."""
+    constant = _constant(value)
+    if constant is None:
+        return False
+    numbers = constant.numpy().astype(float)
+    return bool(((numbers >= 0) & (numbers <= 1)).all())
+
+
 def _complement(node: ir.Node, position: int) -> bool:
     """Tell whether the node is ``1 - mask``."""
     return node.op_type == "Sub" and position == 1 and _constant(node.inputs[0]) is not None
@@ -212,7 +224,7 @@ def _is_mask(value: ir.Value | None) -> bool:
     node = None if value is None else value.producer()
     source = node.inputs[0] if node is not None and node.op_type == "Cast" else None
     truth = None if source is None else source.producer()
-    return truth is not None and truth.op_type in _COMPARISONS | {"And", "Not", "Or", "Xor"}
+    return truth is not None and truth.op_type in COMPARISONS | {"And", "Not", "Or", "Xor"}
 
 
 def _is_masked(value: ir.Value | None) -> bool:

@@ -158,7 +158,7 @@ def test_the_sweep_takes_the_sizes_that_are_declared(generator) -> None:
     ]  # fmt: skip
     assert all(row.interval[0] <= row.ratio <= row.interval[1] for row in report.latency.sweep)
     own = generator.standard_normal((3, 4)).astype(np.float32)
-    alone = verify(classifier(), classifier(), inputs=(own,), batch_sweep=True)
+    alone = verify(classifier(), classifier(), data=(own,), batch_sweep=True)
     assert alone.latency is not None
     assert alone.latency.sweep == ()
     assert any("no batch sweep: the inputs are the user's own" in note for note in alone.findings)

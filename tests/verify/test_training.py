@@ -66,7 +66,7 @@ def inputs(generator: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def compared(a: Any, b: Any, x: dict[str, np.ndarray], **options: Any) -> Report:
-    return verify(a, b, inputs=x, tolerance="fixed", grad=True, **options)
+    return verify(a, b, data=x, tolerance="fixed", grad=True, **options)
 
 
 @pytest.mark.parametrize("loss", ["mse", "cross-entropy"])

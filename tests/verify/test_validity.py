@@ -49,7 +49,7 @@ def test_where_the_graph_does_not_say_it_is_told() -> None:
 
 def test_users_data_stays_as_it_is() -> None:
     model = Function(torch.log)
-    report = verify(model, model, inputs=(-np.ones((2, 8), np.float32),))
+    report = verify(model, model, data=(-np.ones((2, 8), np.float32),))
     assert any("NaN in up to 100 %" in note for note in report.findings)
 
 
@@ -103,7 +103,7 @@ def test_where_the_source_overflows_at_a_scale_nobody_asked_for_it_decides_nothi
 
 def test_an_overflow_on_inputs_that_were_asked_for_fails_and_is_called_so() -> None:
     x = np.full((2, 8), 200, np.float16)
-    report = verify(Function(overflowing), Function(careful), inputs=(x,), locate=False)
+    report = verify(Function(overflowing), Function(careful), data=(x,), locate=False)
     assert not report.passed
     assert "a overflows float16: in 16 of them the exact result is finite" in report.failures[0]
 

@@ -148,7 +148,7 @@ LENGTHS: dict[str, tuple[list[Node], tuple | None]] = {
     "a counting of fixed size": ([COLUMN, ("Less", ["first", "column"], ["y"], {})], (1, 5)),
     "a counting to two": ([*counting("i2"), COLUMN, ("Less", ["count", "column"], ["y"], {})],
                           (1, 2)),
-    "no counting": ([COLUMN, ("Less", ["odd", "column"], ["y"], {})], (0, 1)),
+    "no counting": ([COLUMN, ("Less", ["odd", "column"], ["y"], {})], None),
     "a reversed sequence": (
         [("ReverseSequence", ["data", "lengths"], ["y"], {"time_axis": 0, "batch_axis": 1})],
         (1, "seq"),

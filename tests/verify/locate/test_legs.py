@@ -88,7 +88,7 @@ def test_a_changed_weight_is_the_weights_fault(net):
     array = value.const_value.numpy().copy()
     array[1, 2] += 0.05
     value.const_value = ir.Tensor(array, name=value.name)
-    report = verify(net, broken, inputs=(X,), graph=graph)
+    report = verify(net, broken, data=(X,), graph=graph)
     assert report.location.leg is Leg.WEIGHTS, report
     assert report.location.origins[0].module_path == "second.down"
     assert "second.down.weight" in report.location.origins[0].weights
@@ -104,7 +104,7 @@ def test_a_wrong_handler_of_tensorflow_is_rebuilding(net, tmp_path):
     with handler(load_handlers(), "Gelu", gelu):
         converter.convert(net, to="tf", inputs=["x:float32[batch,8]"], output=tmp_path / "out",
                           verify=False)  # fmt: skip
-    report = verify(net, tmp_path / "out", inputs=(X,), graph=traced(net), weights=False)
+    report = verify(net, tmp_path / "out", data=(X,), graph=traced(net), weights=False)
     assert not report.passed
     assert report.location.leg is Leg.REBUILDING, report
     first = report.location.origins[0]
@@ -116,7 +116,7 @@ def test_a_right_conversion_to_tensorflow_has_no_origin(net, tmp_path):
     pytest.importorskip("tensorflow")
     converter.convert(net, to="tf", inputs=["x:float32[batch,8]"], output=tmp_path / "out",
                       verify=False)  # fmt: skip
-    report = verify(net, tmp_path / "out", inputs=(X,), graph=traced(net), deep=True)
+    report = verify(net, tmp_path / "out", data=(X,), graph=traced(net), deep=True)
     assert report.passed, report
     assert report.depth.nodes
     assert report.location is None
@@ -131,7 +131,7 @@ def test_a_wrong_handler_of_pytorch_is_told_by_the_witnesses(net, tmp_path):
     graph = traced(net)
     with handler(load_handlers(), "Tanh", tanh):
         target = converter.convert(graph, to="torch", output=tmp_path / "out", verify=False)
-        report = verify(graph, target.model, inputs={"x": X.numpy()}, deep=True)
+        report = verify(graph, target.model, data={"x": X.numpy()}, deep=True)
         assert not report.passed
         assert report.location.leg is Leg.REBUILDING, report
         assert report.location.origins[0].op == "Tanh"
@@ -145,7 +145,7 @@ def test_a_wrong_trace_is_tracing_and_names_the_module(net, held, monkeypatch):
     gelus = [node for node in lie.graph if node.op_type == "Gelu"]
     gelus[1].op_type = "Mish"  # what a wrong translation would give
     gelus[1].attributes.clear()
-    report = verify(net, lie, inputs=(X,), graph=lie)
+    report = verify(net, lie, data=(X,), graph=lie)
     assert not report.passed
     assert report.location.leg is Leg.TRACING, report
     assert [node.op for node in report.location.origins] == ["Mish"]
@@ -156,7 +156,7 @@ def test_a_wrong_trace_that_tolerances_hide_is_seen_by_deep(net):
     lie = traced(net)
     gelu = next(node for node in lie.graph if node.op_type == "Gelu")
     gelu.attributes["approximate"] = ir.AttrString("approximate", "tanh")
-    report = verify(net, lie, inputs=(X,), graph=lie, deep=True)
+    report = verify(net, lie, data=(X,), graph=lie, deep=True)
     assert not report.passed
     assert report.location.leg is Leg.TRACING, report
     assert [node.module_path for node in report.depth.origins] == ["first.act"]
@@ -167,7 +167,7 @@ def test_a_wrong_trace_of_a_file_is_found_in_its_worker(net, tmp_path):
     torch.export.save(torch.export.export(net, (X,)), script)
     lie = traced(net)
     next(n for n in lie.graph if n.op_type == "Tanh").op_type = "Softsign"
-    report = verify(script, lie, inputs=(X,), graph=lie)
+    report = verify(script, lie, data=(X,), graph=lie)
     assert report.location.leg is Leg.TRACING, report
     assert any("operator by operator" in name for name in report.location.witnesses)
 
@@ -217,6 +217,6 @@ def test_a_trace_of_the_target_that_is_not_the_target_accuses_nobody(net, monkey
         return lie
 
     monkeypatch.setattr(Engine, "graph", wrong)
-    report = verify(net, net, inputs=(X,), graph=traced(net), deep=True)
+    report = verify(net, net, data=(X,), graph=traced(net), deep=True)
     assert report.passed, report
     assert "its trace is" in report.depth.note
