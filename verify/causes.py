@@ -85,7 +85,7 @@ def _dependence(job: Job, case: Case, feeds: list[Feed], views: list[View]) -> N
             return
         for one, other, who in ((0, 1, "b"), (1, 0, "a")):
             for output in before[one]:
-                if output not in before[other]:
+                if output not in before[other] or output in job.random.names:
                     continue
                 follows = not _same(before[one][output], after[one][output])
                 if follows and _same(before[other][output], after[other][output]):

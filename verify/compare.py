@@ -200,6 +200,17 @@ def failed(name: str, a: np.ndarray, reason: str) -> OutputComparison:
     )  # fmt: skip
 
 
+def drawn(name: str, a: np.ndarray, b: np.ndarray) -> OutputComparison:
+    """Compare what can be compared of one draw of a random output: shape and dtype."""
+    dtype, other = dtype_name(a), dtype_name(b)
+    if a.shape != b.shape:
+        reason = f"shape {_shape(b)} instead of {_shape(a)}"
+        return replace(failed(name, a, reason), other_shape=b.shape, random=True)
+    if dtype != other:
+        return replace(failed(name, a, f"dtype {other} instead of {dtype}"), random=True)
+    return OutputComparison(name, dtype, a.shape, count=a.size, random=True)
+
+
 @dataclass
 class _Sums:
     """What is gathered over all chunks; sums over elements that are finite on both sides.

@@ -13,7 +13,6 @@ import numpy as np
 
 from converter.signature import Signature, TensorSpec
 from verify.inputs import Case, unbounded
-from verify.sizes import dynamic_names
 
 if TYPE_CHECKING:
     from verify.job import Job
@@ -85,7 +84,7 @@ def _common_first(signature: Signature) -> int | None:
     """Return the size that every input has along its first axis; ``None``: there is none."""
     firsts = {spec.shape[0] for spec in signature.inputs if spec.shape}
     (size,) = firsts if len(firsts) == 1 else (None,)
-    open_already = dynamic_names(signature)
+    open_already = signature.dynamic_dims()
     return size if isinstance(size, int) and size > 0 and not open_already else None
 
 

@@ -21,6 +21,7 @@ from verify.decisions import undecided
 from verify.digest import of_inputs
 from verify.measuring import Measurer
 from verify.plan import narrowed, plan
+from verify.random_outputs.dependence import RandomParts
 from verify.report.outline import outline
 from verify.report.result import (
     Criterion,
@@ -65,6 +66,7 @@ class Job:
         untraced: why a side has no graph, by label.
         limits: what decides how far b may be from a, as far as the measuring found out.
         examples: the user's example inputs, where there are some.
+        random: which outputs depend on random numbers.
     """
 
     a: AnySide
@@ -83,6 +85,7 @@ class Job:
     limits: Limits | None = None
     calls: calls.Calls | None = None
     examples: Examples | None = None
+    random: RandomParts = field(default_factory=RandomParts)
 
     def run(self, declared: Signature | None, own_data: OwnData | None, wanted: Any) -> Report:
         """Load, make inputs, run, compare."""
@@ -126,6 +129,12 @@ class Job:
             cases = calls.sequences(cases) if self.calls else cases
             self.signature, self.seen = signature, NumbersSeen()
             report.runs = self._runs(cases, signature, feeds, views)
+        if self.random.unseen(self, report, cases, feeds, views):
+            report.runs = self._runs(cases, signature, feeds, views)
+        if self.random.names:
+            from verify.random_outputs.step import in_distribution
+
+            report.random = in_distribution(self, report, cases, feeds, views)
         report.limits = self._limits(report)
         self.findings += self.seen.findings()
         self._refusals(report)
@@ -270,7 +279,9 @@ class Job:
         noises = self.measurer.noise(inputs, values_a) if self.measurer else {}
         outputs = {}
         for name in wanted:
-            if name in values_a and name in values_b:
+            if name in self.random.names and name in values_a and name in values_b:
+                outputs[name] = comparing.drawn(name, values_a[name], values_b[name])
+            elif name in values_a and name in values_b:
                 outputs[name] = comparing.compare(
                     name, values_a[name], values_b[name], self.options.tolerance,
                     noises.get(name) or self.options.noise.get(name),
@@ -351,7 +362,12 @@ class Job:
         for run in report.runs:
             why, empty = run.uncompared, 0 in run.sizes.values()
             refused = why is Uncompared.A_REFUSES and not empty
-            if refused or why not in (None, Uncompared.A_REFUSES, Uncompared.EMPTY):
+            if refused or why not in (
+                None,
+                Uncompared.A_REFUSES,
+                Uncompared.EMPTY,
+                Uncompared.RANDOM,
+            ):
                 told.setdefault((why, run.reason), []).append(run.title)
         for (why, reason), titles in told.items():
             line = f"not compared, {why.words}: {'; '.join(titles)}: {reason}"

@@ -60,10 +60,13 @@ class Measurer:
             reference = self._reference(inputs, values)
             if reference is None:
                 return {}
+            kept = {name: v for name, v in values.items() if name not in self.job.random.names}
+            if not kept:
+                return {}
             if self.another_is_exact:
                 exact = self._another_exact(inputs, values)
-                return self._marked(reference.noise(inputs, values, True, exact))
-            noises = reference.noise(inputs, values)
+                return self._marked(reference.noise(inputs, kept, True, exact))
+            noises = reference.noise(inputs, kept)
             return self._check(reference, noises, inputs, values)
         except (EquiportError, Failure) as error:
             self._give_up(f"the source's noise could not be measured: {first_line(error)}")
@@ -88,6 +91,7 @@ class Measurer:
                 self._give_up(reason, error.hint)
                 return None
             self.job.options.progress("measuring the source's own noise in float64")
+            self.job.random.read(graph, self.view, values)
             graph, states = self._function(graph)
             self.reference = Reference(graph, self.job.executions)
             named = self._named(self.reference.runs, graph, states, inputs, values)
@@ -129,7 +133,8 @@ class Measurer:
             if exact and (wrong := _disagreement(noises, exact)):
                 self.another_is_exact = True
                 self.job.findings.append(f"{wrong}; the other one is the reference")
-                return self._marked(reference.noise(inputs, values, True, exact))
+                kept = {name: values[name] for name in noises}
+                return self._marked(reference.noise(inputs, kept, True, exact))
             self.checked.add(sizes)
         return self._marked(noises)
 

@@ -95,6 +95,8 @@ def counted(run: Run) -> Run:
     if run.stage is not Stage.OK or any(item.compared for item in run.outputs.values()):
         return run
     elements = any(item.count for item in run.outputs.values())
+    if elements and any(item.random for item in run.outputs.values()):
+        return replace(run, stage=Stage.NOTHING, uncompared=Uncompared.RANDOM)
     why = Uncompared.NOT_FINITE if elements else Uncompared.EMPTY
     return replace(run, stage=Stage.NOTHING, uncompared=why)
 
@@ -106,7 +108,7 @@ def never_compared(runs: Sequence[Run]) -> list[str]:
     seen: dict[str, int] = {}
     for run in runs:
         for name, item in run.outputs.items():
-            seen[name] = seen.get(name, 0) + item.compared + (not item.passed)
+            seen[name] = seen.get(name, 0) + item.compared + item.random + (not item.passed)
     return [
         f"{name}: no run gave a finite element of it, so nothing is known of it but its shape"
         for name, count in seen.items()

@@ -109,7 +109,8 @@ def _in_float64(
     except (Failure, EquiportError):
         return None
     names = [value.name or "" for value in evidence.recordings["a"].wide.outputs]
-    errors = errors_of(evidence.recordings["a"], dict(zip(names, outputs.values(), strict=False)))
+    kept = [value for name, value in outputs.items() if name not in evidence.random]
+    errors = errors_of(evidence.recordings["a"], dict(zip(names, kept, strict=False)))
     limit = max(LEAST_IN_FLOAT64, 4 * min(said.errors.values(), default=0.0))
     worst = max(errors.values(), default=0.0)
     words["a in float64"] = f"{worst:.2g} from its graph in float64, {limit:.2g} is agreement"

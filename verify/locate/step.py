@@ -41,6 +41,7 @@ class Evidence:
         given: inputs by the names of each side's graph, and of each side.
         findings: of the two graphs against each other.
         note: why there are none.
+        random: a's own names of outputs that are random, which are left out.
     """
 
     job: Job
@@ -55,6 +56,7 @@ class Evidence:
     own: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     findings: Findings | None = None
     note: str = ""
+    random: frozenset[str] = frozenset()
 
 
 def locate(
@@ -155,6 +157,12 @@ def _gather(
     results, failures = job.run_both(inputs, feeds)
     if failures:
         raise next(iter(failures.values()))
+    if job.random.names:
+        results = _without_random(evidence, results)
+        if not results["a"][0]:
+            job.findings.append("node by node was not compared: every output of a is random")
+            return None
+        graphs = evidence.graphs
     for label, feed in zip("ab", feeds, strict=True):
         evidence.own[label] = feed(inputs)
         graph = graphs[label]
@@ -183,6 +191,36 @@ def _gather(
             and getattr(views[1].output(other), "permutation", None) is not None
         )  # fmt: skip
     return evidence
+
+
+def _without_random(
+    evidence: Evidence, results: Mapping[str, tuple[dict[str, Any], Mapping[str, Any]]]
+) -> dict[str, tuple[dict[str, Any], Mapping[str, Any]]]:
+    """Take the random outputs out of the results and of the graphs.
+
+    Two draws differ at the operator that draws and at all that reads it, and nothing is wrong.
+    """
+    from verify.random_outputs.dependence import keeping_outputs
+
+    job = evidence.job
+    assert job.signature is not None
+    (a, facts_a), (b, facts_b) = results["a"], results["b"]
+    pairs = pair_outputs(
+        job.signature, a, facts_a["named"], b, facts_b["named"], job.options.rename
+    )
+    kept = {}
+    for side, label in enumerate("ab"):
+        values, facts = results[label]
+        random = {pair[1 + side] for pair in pairs if pair[0] in job.random.names}
+        kept[label] = {n: v for n, v in values.items() if n not in random}, facts
+        if label == "a":
+            evidence.random = frozenset(name for name in random if name is not None)
+        graph = evidence.graphs[label]
+        if graph is not None and len(graph.graph.outputs) == len(values):
+            names = [value.name for value in graph.graph.outputs]
+            order = names if set(names) == set(values) else list(values)
+            evidence.graphs[label] = keeping_outputs(graph, [n not in random for n in order])
+    return kept
 
 
 def _under(names: list[str], arrays: Mapping[str, Any]) -> dict[str, Any]:

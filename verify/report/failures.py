@@ -24,6 +24,7 @@ class Kind(StrEnum):
     WEIGHT = "weight"
     NODE = "node"
     TRAINING = "training"
+    RANDOM = "random"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,14 @@ def failed(report: Report) -> list[Failed]:
     found = [item for run in report.runs for item in _in_run(run)]
     if not report.compared and not any(run.stage.failed for run in report.runs):
         found.append(Failed(Kind.COMPARISON, f"nothing was compared: {_why_nothing(report)}"))
-    return [*found, *_latency(report), *_weights(report), *_nodes(report), *_training(report)]
+    return [
+        *found,
+        *_latency(report),
+        *_weights(report),
+        *_nodes(report),
+        *_training(report),
+        *_random(report),
+    ]
 
 
 def _why_nothing(report: Report) -> str:
@@ -107,3 +115,14 @@ def _training(report: Report) -> Iterator[Failed]:
         lines.append(f"training was not compared: {training.note}")
     for line in lines:
         yield Failed(Kind.TRAINING, line)
+
+
+def _random(report: Report) -> Iterator[Failed]:
+    part = report.random
+    if part is None:
+        return
+    for item in part.outputs:
+        if not item.passed:
+            yield Failed(Kind.RANDOM, f"random output {item.name}: {item.reason}")
+    if not part.outputs:
+        yield Failed(Kind.RANDOM, f"random outputs were not compared: {part.note}")

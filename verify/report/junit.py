@@ -63,6 +63,8 @@ def _output(suite: ET.Element, report: Report, run: Run, item: OutputComparison)
             f"SNR {item.snr_db:.4g} dB, {item.mismatches} of {item.count} elements"
         )
         _failure(case, item.reason, "mismatch", detail)
+    elif item.random:
+        _skipped(case, "random: compared in distribution, see the case random")
     elif not item.compared:
         _skipped(case, "not compared: no finite element came out on both sides")
 
@@ -80,7 +82,7 @@ def _parts(suite: ET.Element, report: Report) -> None:
     seconds = report.latency.b.median if report.latency is not None else 0.0
     looked_at = {
         Kind.LATENCY: report.latency, Kind.WEIGHT: report.weights, Kind.NODE: report.depth,
-        Kind.TRAINING: report.training,
+        Kind.TRAINING: report.training, Kind.RANDOM: report.random,
     }  # fmt: skip
     found = failed(report)
     for kind, part in looked_at.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 from converter.errors import OutputError
 from verify.report.files import write_text
 from verify.report.numbers import cosine, decibel, number, size
+from verify.report.randomness import random_lines
 from verify.report.result import Report
 from verify.report.sentences import latency_lines, sentences
 from verify.report.terminal_proof import training_lines, weight_lines
@@ -35,6 +36,8 @@ def to_markdown(report: Report) -> str:
     parts += [f"- **{heading}**: {_cell(words)}" for heading, words in sentences(report)]
     if report.training is not None:
         parts += [f"- {_cell(line)}" for line in training_lines(report.training)]
+    if report.random is not None:
+        parts += [f"- {_cell(line)}" for line in random_lines(report.random)]
     lines += ["", *parts] if parts else []
     if report.latency is not None:
         lines += ["", *(f"- {_cell(line)}" for line in latency_lines(report.latency))]

@@ -11,6 +11,7 @@ from typing import Any
 from verify.report.location import Depth, Location
 from verify.report.outline import OutlineNode
 from verify.report.proof import WeightProof
+from verify.report.randomness import Randomness
 from verify.report.training import TrainingParity
 
 
@@ -51,6 +52,7 @@ class Uncompared(StrEnum):
     EMPTY = "empty"
     NOT_FINITE = "not-finite"
     SHAPE = "shape"
+    RANDOM = "random"
 
     @property
     def words(self) -> str:
@@ -66,6 +68,7 @@ _WORDS = {
     Uncompared.OVERFLOW: "a overflows there",
     Uncompared.EMPTY: "the outputs have no elements",
     Uncompared.NOT_FINITE: "both sides gave NaN or infinity alone",
+    Uncompared.RANDOM: "all outputs are random, and are compared in distribution",
     Uncompared.SHAPE: "without rows, which nobody declared, the shapes differ",
 }
 
@@ -147,6 +150,8 @@ class OutputComparison:
         compared: elements that are finite on both sides, or exact (integers, booleans, strings); 0:
             the verdict rests on nothing.
         other_shape: the shape in b, where it is another.
+        random: the values are random: shape and dtype alone were compared here, the rest in
+            distribution (`Report.random`).
     """
 
     name: str
@@ -174,12 +179,15 @@ class OutputComparison:
     overflow: int = 0
     compared: int = 0
     other_shape: tuple[int, ...] | None = None
+    random: bool = False
 
     @property
     def verdict(self) -> str:
         """The verdict in a word."""
         if not self.passed:
             return "FAIL"
+        if self.random:
+            return "random"
         return "ok" if self.compared else "nothing"
 
 
@@ -340,6 +348,8 @@ class Report:
         depth: node by node, with ``deep`` and after a mismatch.
         location: where a mismatch comes from.
         training: training parity, where it was asked for.
+        random: the outputs that depend on random numbers, compared in distribution; where there
+            are some.
         limits: what decided how far b may be from a.
         inputs: dtype and shape of each input, as in ``--input``.
         graphs: nodes of either side's ONNX graph, by label, where they were asked for; for
@@ -355,6 +365,7 @@ class Report:
     depth: Depth | None = None
     location: Location | None = None
     training: TrainingParity | None = None
+    random: Randomness | None = None
     limits: Limits = field(default_factory=Limits)
     inputs: Mapping[str, str] = field(default_factory=dict)
     graphs: Mapping[str, tuple[OutlineNode, ...]] = field(
@@ -371,7 +382,9 @@ class Report:
 
     @property
     def compared(self) -> bool:
-        """Whether a run compared at least one finite element."""
+        """Whether a run compared at least one finite element, or random outputs were compared."""
+        if self.random is not None and self.random.outputs:
+            return True
         return any(run.stage in (Stage.OK, Stage.MISMATCH) for run in self.runs)
 
     @property

@@ -30,6 +30,7 @@ RULES = {
     "mismatch": "An output of the target differs from the source's by more than is legitimate",
     "run": "A model did not get through a run",
     "weight": "A weight of the source is missing or different in the target",
+    "random": "A random output does not have the source's distribution",
     "training": "Source and target do not train alike",
     "latency": "The target is slower than allowed",
     "comparison": "Nothing was compared",

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from verify.report.failures import Kind, failed
 from verify.report.numbers import cosine, decibel, number, size
+from verify.report.randomness import random_lines
 from verify.report.result import OutputComparison, Report, Side
 from verify.report.sentences import latency_lines, sentences
 from verify.report.terminal_proof import training_lines, weight_lines
@@ -58,6 +59,8 @@ def show(report: Report, console: Console, verbose: bool = False) -> None:
         console.print(escape(line), highlight=False)
     for line in training_lines(report.training) if report.training is not None else ():
         console.print(escape(line), highlight=False)
+    for line in random_lines(report.random) if report.random is not None else ():
+        console.print(escape(line), highlight=False)
     memory = [f"{s.label} {size(s.peak_bytes)}" for s in (report.a, report.b) if s.peak_bytes]
     if memory:
         console.print(f"peak memory: {', '.join(memory)}", highlight=False)
@@ -94,6 +97,8 @@ def _table(report: Report) -> RenderableType:
 def _row(item: OutputComparison) -> tuple[str, ...]:
     colour = {"ok": "green", "FAIL": "red"}.get(item.verdict, "yellow")
     verdict = f"[{colour}]{item.verdict}[/{colour}]"
+    if item.verdict == "random":  # no figures of single elements mean anything
+        return (escape(item.name), *[""] * 7, verdict)
     return (
         escape(item.name),
         number(item.max_abs),

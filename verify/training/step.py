@@ -115,7 +115,8 @@ class _Comparison:
         targets: dict[str, Arrays] = {"a": {}, "b": {}}
         axes: dict[str, dict[str, int]] = {"a": {}, "b": {}}
         for index, (name, name_a, name_b) in enumerate(pairs):
-            if name_a is None or name_b is None or name in self.job.options.ignore:
+            left_out = {*self.job.options.ignore, *self.job.random.names}
+            if name_a is None or name_b is None or name in left_out:
                 continue
             specs = {"a": self.views[0].output(name_a), "b": self.views[1].output(name_b)}
             value = matching.as_source(a[name_a], specs["a"])
@@ -127,7 +128,8 @@ class _Comparison:
                 targets[label][own] = _as_side(target, spec)
                 axes[label][own] = _last_axis(target.ndim, spec)
         if not targets["a"]:
-            raise Untrained("there is no floating-point output to make a loss of")
+            random = " that is not random" if self.job.random.names else ""
+            raise Untrained(f"there is no floating-point output{random} to make a loss of")
         return targets, {"a": tuple(a), "b": tuple(b)}, axes
 
     def _ability(self, label: str) -> Ability:

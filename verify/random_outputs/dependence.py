@@ -1,0 +1,174 @@
+"""Which outputs depend on random numbers: read off the graph, or seen when a model runs again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx_ir as ir
+
+from converter.graph.constants import constant_of
+from verify.frozen import RANDOM
+from verify.tolerance import RELATIVE
+
+if TYPE_CHECKING:
+    from verify.inputs import Case
+    from verify.job import Job
+    from verify.matching import Feed, View
+    from verify.report.result import OutputComparison, Report
+
+_NO_VALUES = frozenset({"Shape", "Size"})
+"""What these give does not depend on the values that they read."""
+
+SAME = 16.0
+"""Times the table's limit by which two runs of one model on one device may differ: threads add up
+in any order."""
+
+
+@dataclass
+class RandomParts:
+    """Which of a job's outputs depend on random numbers.
+
+    Attributes:
+        names: by the report's name of the output, how that is known.
+    """
+
+    names: dict[str, str] = field(default_factory=dict)
+
+    def read(self, graph: ir.Model, view: View, values: Mapping[str, Any]) -> None:
+        """Read off a's graph which of its outputs draw; ``values`` are those by their names."""
+        found = random_outputs(graph)
+        traced = [value.name or "" for value in graph.graph.outputs]
+        same = set(traced) <= set(values)
+        if not same and len(traced) != len(values):
+            return
+        shown = dict(zip(traced, traced if same else values, strict=True))
+        self.names |= {shown[name]: ", ".join(draws) for name, draws in found.items()}
+
+    def unseen(
+        self, job: Job, report: Report, cases: list[Case], feeds: list[Feed], views: list[View]
+    ) -> bool:
+        """Find outputs that differ although a does not even repeat itself; tell if there are some.
+
+        That is how random outputs are known of a source without a graph, or whose graph does not
+        show what it draws.
+        """
+        wrong = [
+            (case, [name for name, item in run.outputs.items() if _differs(item)])
+            for case, run in zip(cases, report.runs, strict=False)
+        ]
+        for case, names in wrong:
+            if names and job.a.usable and job.b.usable:
+                assert job.signature is not None
+                inputs = case.inputs(job.signature)
+                found = not_repeated(job, inputs, feeds, views, names)
+                why = "a gives other numbers at each call"
+                self.names |= dict.fromkeys(sorted(found), why)
+                return bool(found)
+        return False
+
+
+def _differs(item: OutputComparison) -> bool:
+    return not item.passed and not item.random and item.compared > 0
+
+
+def random_outputs(model: ir.Model) -> dict[str, tuple[str, ...]]:
+    """Return the random operators that each output depends on, by output; others are left out."""
+    found = {}
+    for output in model.graph.outputs:
+        if operators := _operators(output):
+            found[output.name or ""] = tuple(sorted(operators))
+    return found
+
+
+def _operators(value: ir.Value) -> set[str]:
+    """Go backwards from a value, into bodies and functions' nodes, and collect what draws."""
+    pending: list[ir.Value | None] = [value]
+    seen: set[int] = set()
+    operators: set[str] = set()
+    while pending:
+        value_now = pending.pop()
+        node = value_now.producer() if value_now is not None else None
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if _draws(node):
+            operators.add(node.op_type)
+        if node.op_type in _NO_VALUES and not node.domain:
+            continue
+        pending += node.inputs
+        for attribute in node.attributes.values():
+            if attribute.type == ir.AttributeType.GRAPH:
+                pending += attribute.as_graph().outputs
+            elif attribute.type == ir.AttributeType.GRAPHS:
+                pending += [v for graph in attribute.as_graphs() for v in graph.outputs]
+    return operators
+
+
+def _draws(node: ir.Node) -> bool:
+    if node.domain not in ("", "ai.onnx"):
+        return False
+    if node.op_type == "Dropout" and len(node.inputs) > 2:
+        training = constant_of(node.inputs[2])
+        return training is None or bool(training.reshape(-1)[0])
+    return node.op_type in RANDOM
+
+
+def keeping_outputs(model: ir.Model, kept: Sequence[bool]) -> ir.Model:
+    """Return a copy with some of the outputs, and what they need; the model where all are kept.
+
+    Args:
+        kept: of each output, in order.
+    """
+    if all(kept):
+        return model
+    from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+    from converter.graph.clean import keeping_weights
+
+    copy = model.clone()
+    with keeping_weights(copy):
+        for index in reversed(range(len(kept))):
+            if not kept[index]:
+                del copy.graph.outputs[index]
+        RemoveUnusedNodesPass()(copy)
+    return copy
+
+
+def not_repeated(
+    job: Job, inputs: Mapping[str, np.ndarray], feeds: list[Feed], views: list[View],
+    names: list[str],
+) -> set[str]:  # fmt: skip
+    """Run both sides twice on the same inputs; return the outputs that a gives other values of.
+
+    For a source whose graph is not to be had, or does not show what it draws.
+    """
+    from verify.matching import under_one_name
+
+    runs = []
+    assert job.signature is not None
+    for _ in range(2):
+        results, failures = job.run_both(inputs, feeds)
+        if failures:
+            return set()
+        runs.append(under_one_name(job.signature, views, results, job.options.rename)[0])
+    first, second = runs
+    return {name for name in names if name in first and not _same(first[name], second[name])}
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell whether two results are one, up to the order in which threads add up."""
+    from verify.arrays import dtype_name
+
+    if one.shape != other.shape:
+        return False
+    dtype = dtype_name(one)
+    if dtype not in RELATIVE:
+        return bool(np.array_equal(one, other))
+    wide = [x.astype(np.complex128 if one.dtype.kind == "c" else np.float64) for x in (one, other)]
+    finite = np.isfinite(wide[0]) & np.isfinite(wide[1])
+    peak = float(np.abs(wide[0]).max(initial=0.0, where=finite))
+    apart = np.abs(np.where(finite, wide[0] - wide[1], 0.0))
+    return bool(apart.max(initial=0.0) <= SAME * RELATIVE[dtype] * peak)
