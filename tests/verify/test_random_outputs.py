@@ -148,3 +148,42 @@ def test_a_few_values_are_counted_one_by_one(generator) -> None:
     b = generator.choice(4, (300, 8), p=[0.35, 0.15, 0.15, 0.35]).astype(float)
     assert compared(a, b, "int64").p <= STAGE
     assert repeats(np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]])) == 1
+
+
+def _outputs(*nodes, outputs: list[str]):
+    import onnx
+    import onnx_ir as ir
+    from onnx import TensorProto, helper, numpy_helper
+
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])
+    made = [onnx.ValueInfoProto(name=name) for name in outputs]
+    true = numpy_helper.from_array(np.array(True), "true")
+    half = numpy_helper.from_array(np.array(0.5, np.float32), "half")
+    model = helper.make_graph(list(nodes), "g", [x], made, [true, half])
+    return ir.serde.deserialize_model(helper.make_model(model))
+
+
+def test_which_outputs_draw_is_read_off_the_graph() -> None:
+    from onnx import TensorProto, helper
+
+    from verify.random_outputs.dependence import keeping_outputs, random_outputs
+
+    body = helper.make_graph(
+        [helper.make_node("RandomUniform", [], ["u"], shape=[2])], "then", [],
+        [helper.make_tensor_value_info("u", TensorProto.FLOAT, [2])],
+    )  # fmt: skip
+    model = _outputs(
+        helper.make_node("RandomNormalLike", ["x"], ["noise"]),
+        helper.make_node("Add", ["x", "noise"], ["drawn"]),
+        helper.make_node("Shape", ["drawn"], ["size"]),
+        helper.make_node("If", ["true"], ["branch"], then_branch=body, else_branch=body),
+        helper.make_node("Dropout", ["x", "half", "true"], ["dropped"]),
+        helper.make_node("Dropout", ["x", "half"], ["kept"]),
+        outputs=["drawn", "size", "branch", "dropped", "kept"],
+    )
+    assert random_outputs(model) == {
+        "drawn": ("RandomNormalLike",), "branch": ("RandomUniform",), "dropped": ("Dropout",),
+    }  # fmt: skip
+    rest = keeping_outputs(model, [False, False, False, False, True])
+    assert [node.op_type for node in rest.graph] == ["Dropout"]
+    assert len(model.graph.outputs) == 5

@@ -98,10 +98,10 @@ def _operators(value: ir.Value) -> set[str]:
             operators.add(node.op_type)
         if node.op_type in _NO_VALUES and not node.domain:
             continue
-        pending += node.inputs
+        pending += list(node.inputs)
         for attribute in node.attributes.values():
             if attribute.type == ir.AttributeType.GRAPH:
-                pending += attribute.as_graph().outputs
+                pending += list(attribute.as_graph().outputs)
             elif attribute.type == ir.AttributeType.GRAPHS:
                 pending += [v for graph in attribute.as_graphs() for v in graph.outputs]
     return operators
