@@ -162,6 +162,8 @@ class Threaded:
 
     def _through(self, inputs: Mapping[str, np.ndarray], run: Any) -> Arrays:
         held = self.calls.initial["a"]
+        if hidden := [s.name for s in self.states if s.name not in held]:
+            raise ValueError(f"a does not show what it keeps in {', '.join(hidden)}")
         state = {s.input: held[s.name] for s in self.states}
         results: Arrays = {}
         for index, given in enumerate([*self.calls.before, inputs]):

@@ -54,5 +54,6 @@ def open(source: Source, device: str, signature: Signature | None) -> SavedModel
             hint=f"It has: {', '.join(signatures) or 'none'}. Save it with signatures=...",
         )
     runner = SavedModelRunner(source.model, function, place, source.signature)
-    runner.variables = named_variables(source.model)
+    used = {variable.name.split(":")[0]: variable for variable in function.variables}
+    runner.variables = used | named_variables(source.model)
     return runner

@@ -8,7 +8,7 @@ and no protobuf ever holds one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
@@ -18,6 +18,7 @@ from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import convert_to_constants
 
 from converter.trace.tensorflow.seeds import without_seed_updates
+from converter.trace.tensorflow.state import with_new_values
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class Frozen:
         inputs: tensor names of the function's inputs, in order.
         outputs: tensor names of its outputs, in order.
         weights: placeholder name to the variable that it stands for.
+        state: placeholder name to the tensor that is the new value of a variable that is assigned.
     """
 
     graph_def: graph_pb2.GraphDef
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     weights: dict[str, Any]
+    state: dict[str, str] = field(default_factory=dict)
 
 
 class _StandIns(convert_to_constants._FunctionConverterDataInEager):
@@ -59,10 +62,13 @@ def freeze(function: Any) -> Frozen:
         for external, internal in graph.captures
         if id(external) in handles
     }
-    inline = convert_to_constants._run_inline_graph_optimization
+    inline, state = convert_to_constants._run_inline_graph_optimization, {}
 
     def inlined(*args: Any) -> graph_pb2.GraphDef:
-        return without_seed_updates(inline(*args), variables)
+        without_seeds = without_seed_updates(inline(*args), variables)
+        result, new = with_new_values(without_seeds, variables)
+        state.update({name: f"{node}:0" for name, node in new.items()})
+        return result
 
     with (
         mock.patch.object(convert_to_constants, "_run_inline_graph_optimization", inlined),
@@ -74,7 +80,7 @@ def freeze(function: Any) -> Frozen:
     weights = {name: v for name, v in variables.items() if name in data.tensor_data}
     _to_placeholders(graph_def, weights)
     outputs = tuple(t.name for t in function.outputs)
-    return Frozen(graph_def, inputs, outputs, weights)
+    return Frozen(graph_def, inputs, outputs, weights, state)
 
 
 _KEPT_APART = ("_XlaMustCompile", "_noinline")

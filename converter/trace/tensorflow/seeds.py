@@ -1,7 +1,7 @@
 """Random generators' states: they advance at every call, and are no weights.
 
 Sampling becomes ONNX's random operators, which draw anew at every call, so nothing reads a state
-any more. Every other variable that a call assigns is state that the result depends on.
+any more. Every other variable that a call assigns is state (`converter.trace.tensorflow.state`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import re
 from typing import Any
 
 import tensorflow as tf
-
-from converter.errors import TraceError
 
 _ASSIGNING = frozenset({"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"})
 _READING = frozenset({"ReadVariableOp", "VariableShape"})
@@ -26,9 +24,6 @@ def without_seed_updates(graph_def: Any, variables: dict[str, Any]) -> Any:
     Args:
         graph_def: an inlined graph; left as it is.
         variables: placeholder to the variable that it is the handle of.
-
-    Raises:
-        TraceError: another variable is assigned; names it.
     """
     graph_def = type(graph_def).FromString(graph_def.SerializeToString())
     nodes = {node.name: node for node in graph_def.node}
@@ -39,9 +34,8 @@ def without_seed_updates(graph_def: Any, variables: dict[str, Any]) -> Any:
             fresh_instead(graph_def, node)
         elif node.op in _ASSIGNING:
             handle = source_of(node.input[0], nodes)
-            if not is_seed(handle, nodes, readers):
-                raise kept_state(variables.get(handle), handle)
-            dropped.add(node.name)
+            if is_seed(handle, variables.get(handle), nodes, readers):
+                dropped.add(node.name)
     kept = [node for node in graph_def.node if node.name not in dropped]
     del graph_def.node[:]
     graph_def.node.extend(kept)
@@ -51,16 +45,6 @@ def without_seed_updates(graph_def: Any, variables: dict[str, Any]) -> Any:
             del node.input[:]
             node.input.extend(left)
     return graph_def
-
-
-def kept_state(variable: Any, handle: str) -> TraceError:
-    """Return the error for a variable that the model changes while it runs."""
-    name = variable.name.split(":")[0] if variable is not None else handle
-    return TraceError(
-        f"the model changes its variable {name!r} at every call",
-        hint="Give the state as an input and return the new one, so that a call depends on its "
-        "inputs alone. A metric or a counter that no result needs can be left out of the function.",
-    )
 
 
 def consumers(graph_def: Any) -> dict[str, list[Any]]:
@@ -81,12 +65,21 @@ def source_of(name: str, nodes: dict[str, Any]) -> str:
     return name
 
 
-def is_seed(handle: str, nodes: dict[str, Any], readers: dict[str, list[Any]]) -> bool:
-    """Tell whether whatever reads a variable ends in sampling, or in the variable itself."""
+def is_seed(
+    handle: str, variable: Any, nodes: dict[str, Any], readers: dict[str, list[Any]]
+) -> bool:
+    """Tell whether whatever reads a variable ends in sampling, or in the variable itself.
+
+    A variable that ends nowhere else and feeds no sampling is a counter, unless it is Keras's own.
+    """
     waiting, seen = list(readers.get(handle, ())), set()
+    samples = variable is not None and "seed_generator" in variable.name
     while waiting:
         node = waiting.pop()
-        if node.name in seen or _RANDOM.match(node.op) or node.op == _SKIP:
+        if _RANDOM.match(node.op) or node.op in (_SKIP, "RandomUniformInt"):
+            samples = True
+            continue
+        if node.name in seen:
             continue
         seen.add(node.name)
         if node.op in _ASSIGNING:
@@ -97,7 +90,7 @@ def is_seed(handle: str, nodes: dict[str, Any], readers: dict[str, list[Any]]) -
         if not following and node.op not in (*_READING, "NoOp") and is_result(node):
             return False
         waiting += following
-    return True
+    return samples
 
 
 def is_result(node: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from converter.errors import EquiportError, TraceError
 from converter.formats import Source
 from converter.formats.reading import one_line
 from converter.graph.clean import clean
+from converter.graph.state import declare_state, output_name
 from converter.signature import Signature, TensorSpec
 from converter.trace.tensorflow.freeze import Frozen, freeze
 from converter.trace.tensorflow.functions import Traced, concrete
@@ -66,7 +67,8 @@ def trace(
     name_values(model, frozen, traced)
     record_provenance(model)
     refuse_untranslated(model, traced.function)
-    bind_weights(model, frozen, traced)
+    names = bind_weights(model, frozen, traced)
+    bind_state(model, frozen, names)
     model.producer_name, model.producer_version = "equiport", None
     model.graph.name = "model"
     return clean(model)
@@ -105,7 +107,8 @@ def name_values(model: ir.Model, frozen: Frozen, traced: Traced) -> None:
     for value, spec in zip(ordered, traced.inputs, strict=True):
         rename(model, value, spec.name)
     outputs = list(graph.outputs)
-    for index, (value, name) in enumerate(zip(outputs, traced.output_names, strict=True)):
+    names = [*traced.output_names, *frozen.state]
+    for index, (value, name) in enumerate(zip(outputs, names, strict=True)):
         if value.producer() is None or value in outputs[:index]:
             node = ir.node("Identity", [value])
             node.outputs[0].type, node.outputs[0].shape = value.type, value.shape
@@ -183,10 +186,30 @@ def refuse_untranslated(model: ir.Model, function: Any) -> None:
         raise untranslated(left, function)
 
 
-def bind_weights(model: ir.Model, frozen: Frozen, traced: Traced) -> None:
+def bind_state(model: ir.Model, frozen: Frozen, names: Mapping[int, str]) -> None:
+    """Say of each variable that a call assigns which output is its new value; in place.
+
+    Args:
+        names: of the initializers, by the identity of their variable's handle.
+    """
+    taken = {value.name or "" for value in (*all_values(model), *model.graph.initializers.values())}
+    outputs = list(model.graph.outputs)[len(frozen.outputs) :]
+    for value, placeholder in zip(outputs, frozen.state, strict=True):
+        name = names[id(frozen.weights[placeholder].handle)]
+        value.name = output_name(name, taken)
+        held = model.graph.initializers[name]
+        held.metadata_props["equiport.role"] = "buffer"
+        value.shape, value.type = held.shape, held.type
+        declare_state(model, {name: value.name})
+
+
+def bind_weights(model: ir.Model, frozen: Frozen, traced: Traced) -> dict[int, str]:
     """Turn the placeholders back into initializers under the source's names.
 
     Weights that the graph does not read become initializers too: the target has them all.
+
+    Returns:
+        The names by the identity of the variables' handles.
     """
     graph = model.graph
     by_name = {value.name: value for value in graph.inputs}
@@ -211,6 +234,7 @@ def bind_weights(model: ir.Model, frozen: Frozen, traced: Traced) -> None:
         value.shape, value.type = held.shape, ir.TensorType(held.dtype)
         value.metadata_props["equiport.role"] = "parameter" if variable.trainable else "buffer"
         graph.register_initializer(value)
+    return {id(variable.handle): name for name, variable in weights.items()}
 
 
 def fresh_name(wish: str, taken: Any) -> str:

@@ -52,7 +52,8 @@ def to_onnx(frozen: Frozen) -> tuple[Any, list[Failure]]:
 
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     weights = [f"{name}:0" for name in frozen.weights]
-    inputs, outputs = [*frozen.inputs, *weights], list(frozen.outputs)
+    inputs = [*frozen.inputs, *weights]
+    outputs = [*frozen.outputs, *frozen.state.values()]
     graph_def = tf_loader.fix_freezing_errors_part2(frozen.graph_def)
     failures: list[Failure] = []
     with tf.Graph().as_default() as graph, own_translations(failures):
