@@ -164,11 +164,11 @@ class Threaded:
         held = self.calls.initial["a"]
         if hidden := [s.name for s in self.states if s.name not in held]:
             raise ValueError(f"a does not show what it keeps in {', '.join(hidden)}")
-        state = {s.input: held[s.name] for s in self.states}
+        state = {s.input or "": held[s.name] for s in self.states}
         results: Arrays = {}
         for index, given in enumerate([*self.calls.before, inputs]):
             results = run({**given, **state}, index)
-            state = {s.input: results[shown(s.name)] for s in self.states}
+            state = {s.input or "": results[shown(s.name)] for s in self.states}
         return results
 
 

@@ -127,7 +127,7 @@ def trace_loops(
             torch.onnx.export(
                 model,
                 tensors,
-                file,
+                file,  # type: ignore[arg-type]
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=[spec.name for spec in signature.inputs],
@@ -178,7 +178,8 @@ def _open_axes(signature: Signature) -> dict[str, dict[int, str]]:
 def numbers_as_declared(model: torch.jit.ScriptModule, values: Sequence[Any]) -> tuple[Any, ...]:
     """Return values as a script takes them: numbers where it declares numbers."""
     kinds = {"int": int, "float": float, "bool": bool}
-    declared = [str(argument.type) for argument in model.forward.schema.arguments[1:]]
+    schema: Any = model.forward.schema  # type: ignore[attr-defined]
+    declared = [str(argument.type) for argument in schema.arguments[1:]]
     pairs = zip_longest(values, declared[: len(values)])
     return tuple(kinds[kind](value) if kind in kinds else value for value, kind in pairs)
 

@@ -10,7 +10,6 @@ import pytest
 import tensorflow as tf
 import torch
 
-from converter.errors import TraceError
 from converter.formats import from_live
 from converter.rebuild.pytorch import build
 from converter.trace.tensorflow import trace
@@ -87,12 +86,14 @@ def test_a_layer_that_samples_at_inference_is_traced() -> None:
     assert not torch.equal(first, second)
 
 
-def test_state_that_is_no_seed_is_refused_by_name() -> None:
+def test_state_that_is_no_seed_is_kept() -> None:
     counter = tf.Variable(0.0, name="seen")
 
     def count(x):
         counter.assign_add(1.0)
         return x * counter
 
-    with pytest.raises(TraceError, match="its variable 'seen' at every call"):
-        traced(count)
+    network = traced(count)
+    assert [state.name for state in network.signature.state] == ["seen"]
+    first, second = (network(torch.ones(3)) for _ in range(2))
+    assert torch.equal(second, 2 * first)
