@@ -10,8 +10,12 @@ import math
 
 import torch
 import torch.nn.functional as F
+from torch.fx.experimental.symbolic_shapes import statically_known_true
 
+from converter.rebuild.host_values import is_plain, maximum
+from converter.rebuild.positions import Stretch, coordinates, slack, stretches
 from converter.rebuild.pytorch.table import op
+from converter.rebuild.pytorch.unsigned import select
 
 
 @op("Upsample", since=7)
@@ -54,101 +58,116 @@ def resize_11(
     mode="nearest",
     nearest_mode="round_prefer_floor",
 ):
-    axes = [axis % X.dim() for axis in (axes or range(X.dim()))]
-    scales = None if scales is not None and len(scales) == 0 else scales
-    lengths, scales = target_sizes(X, axes, scales, sizes, keep_aspect_ratio_policy)
-    roi = roi or (0.0,) * len(axes) + (1.0,) * len(axes)
-    crop = coordinate_transformation_mode == "tf_crop_and_resize"
     transform = coordinate_transformation_mode
+    crop = transform == "tf_crop_and_resize"
+    axes = [axis % X.dim() for axis in (axes or range(X.dim()))]
+    own = [X.shape[axis] for axis in axes]
+    steps = stretches(own, scales or None, sizes or None, keep_aspect_ratio_policy)
+    roi = roi or (0.0,) * len(axes) + (1.0,) * len(axes)
     if not crop and not antialias and not exclude_outside:
-        fast = _kernel(X, axes, lengths, scales, mode, transform, cubic_coeff_a)
+        fast = _kernel(X, dict(zip(axes, steps, strict=True)), mode, transform, cubic_coeff_a)
         if fast is not None:
             return fast
-    dtype = X.dtype
-    y = X.double() if dtype == torch.float64 else X.float()
+    y = X if mode == "nearest" else X.to(_precise(X.dtype))
     outside = None
-    for i, axis in enumerate(axes):
-        size, length, scale = X.shape[axis], lengths[i], scales[i]
-        if scale == 1 and length == size and not crop:
+    for i, (axis, step) in enumerate(zip(axes, steps, strict=True)):
+        if not crop and _stays(step):
             continue
-        span = (roi[i], roi[i + len(axes)])
-        where = coordinates(length, size, scale, span, coordinate_transformation_mode, X.device)
+        where = source_of(step, (roi[i], roi[i + len(axes)]), transform, X.device)
         if mode == "nearest":
-            y = y.index_select(axis, nearest(where, nearest_mode).clamp(0, size - 1))
+            y = select(y, axis, nearest(where, nearest_mode, slack(step)).clamp(0, step.size - 1))
         else:
-            table = weights(where, size, scale, mode, antialias, cubic_coeff_a, exclude_outside)
-            y = torch.matmul(
-                table.to(y.dtype), y.movedim(axis, -2 if y.dim() > 1 else 0) if y.dim() > 1 else y
-            )
-            y = y.movedim(-2, axis) if y.dim() > 1 else y
+            index, share = taps(where, step, mode, antialias, cubic_coeff_a, exclude_outside)
+            y = _weighted(y, axis, index.clamp(0, step.size - 1), share.to(y.dtype))
         if crop:
-            bad = (where < 0) | (where > size - 1)
+            bad = (where < 0) | (where > step.size - 1)
             bad = bad.reshape(-1, *(1,) * (X.dim() - 1 - axis))
             outside = bad if outside is None else outside | bad
     if outside is not None:
         y = torch.where(outside, torch.full_like(y, extrapolation_value), y)
-    if not dtype.is_floating_point:
-        info = torch.iinfo(dtype)
+    if mode != "nearest" and not X.is_floating_point():
+        info = torch.iinfo(X.dtype)
         y = y.round().clamp(info.min, info.max)
-    return y.to(dtype)
+    return y.to(X.dtype)
 
 
-def target_sizes(x, axes, scales, sizes, policy):
-    """Return output lengths and scales per axis."""
-    own = [x.shape[axis] for axis in axes]
-    if sizes is None:
-        return [math.floor(n * s) for n, s in zip(own, scales, strict=True)], list(scales)
-    ratios = [s / n for n, s in zip(own, sizes, strict=True)]
-    if policy == "stretch":
-        return list(sizes), ratios
-    ratio = (min if policy == "not_larger" else max)(ratios)
-    return [math.floor(ratio * n + 0.5) for n in own], [ratio] * len(own)
+def _precise(dtype):
+    """Return the type to interpolate in: float32 would round integers past 2^24."""
+    wide = dtype == torch.float64 or not dtype.is_floating_point
+    return torch.float64 if wide else torch.float32
 
 
-def _kernel(x, axes, lengths, scales, mode, transform, a):
+def _stays(step):
+    """Tell whether an axis is known to stay as it is."""
+    if not is_plain(step.scale):
+        return known(step.length == step.size)
+    return step.scale == 1
+
+
+def known(condition):
+    """Tell whether a condition on sizes holds for all of them, without a guard in a program."""
+    if isinstance(condition, torch.Tensor):
+        return bool(condition)
+    return statically_known_true(condition)
+
+
+def _weighted(y, axis, index, share):
+    """Add up what each output is made of, tap by tap; ``index`` and ``share`` ``[length, taps]``.
+
+    Not a product with a matrix: that takes ``length * size``, and guards against sizes of 1 in an
+    exported program.
+    """
+    beside = (slice(None), *(None,) * (y.dim() - 1 - axis))
+    if not is_plain(index.shape[1]):  # antialiasing over an open number of positions
+        picked = y.index_select(axis, index.flatten())
+        weighted = (picked * share.flatten()[beside]).movedim(axis, 0)
+        table = weighted.reshape(*index.shape, *weighted.shape[1:])
+        return table.sum(1).movedim(0, axis)
+    parts = zip(index.unbind(1), share.unbind(1), strict=True)
+    return sum(y.index_select(axis, i) * s[beside] for i, s in parts)
+
+
+def _kernel(x, steps, mode, transform, a):
     """Use PyTorch's own interpolation where it computes the same; ``None`` where not."""
     spatial = list(range(2, x.dim()))
     if not x.is_floating_point() or x.dim() < 3 or x.dim() > 5:
         return None
-    full = {axis: (n, s) for axis, n, s in zip(axes, lengths, scales, strict=True)}
-    if any(full.get(axis, (0, 1))[1] != 1 for axis in (0, 1)):
+    if any(not _stays(steps[axis]) for axis in (0, 1) if axis in steps):
         return None
-    sizes = [full[axis][0] if axis in full else x.shape[axis] for axis in spatial]
-    exact = all(full[axis][1] * x.shape[axis] == full[axis][0] for axis in spatial if axis in full)
+    resized = [steps[axis] for axis in spatial if axis in steps]
+    if transform not in ("align_corners", "half_pixel") or not all(s.exact for s in resized):
+        return None
+    sizes = [steps[axis].length if axis in steps else x.shape[axis] for axis in spatial]
     corners = transform == "align_corners"
-    if not exact or not (corners or transform == "half_pixel") or (corners and 1 in sizes):
-        return None
     if mode == "linear":
         kernel = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(spatial)]
         return F.interpolate(x, sizes, mode=kernel, align_corners=corners)
-    if mode == "cubic" and len(spatial) == 2 and a == -0.75 and 1 not in sizes:
+    if mode == "cubic" and len(spatial) == 2 and a == -0.75:
         return F.interpolate(x, sizes, mode="bicubic", align_corners=corners)
     return None
 
 
-def coordinates(length, size, scale, roi, mode, device):
-    """Return the source coordinate of each output position, by ONNX's formulas for ``Resize``."""
-    x = torch.arange(length, dtype=torch.float64, device=device)
-    if mode == "asymmetric":
-        return x / scale
-    if mode == "align_corners":
-        whole = scale * size
-        return x * (size - 1) / (whole - 1) if whole != 1 else torch.zeros_like(x)
-    if mode == "tf_crop_and_resize":
-        start, end = roi
-        if length > 1:
-            return start * (size - 1) + x * (end - start) * (size - 1) / (length - 1)
-        return x * 0 + 0.5 * (start + end) * (size - 1)
-    if mode == "pytorch_half_pixel":
-        return (x + 0.5) / scale - 0.5 if scale * size > 1 else x * 0 - 0.5
-    if mode == "half_pixel_symmetric":
-        adjustment = length / (scale * size)
-        return size / 2 * (1 - adjustment) + (x + 0.5) / scale - 0.5
-    return (x + 0.5) / scale - 0.5
+def source_of(step, span, mode, device):
+    """Return the source coordinate of each output position, ``[length]`` in float64.
+
+    Numbers become tensors: a GPU would multiply with the reciprocal of a Python number.
+    """
+
+    def scalar(x):
+        if isinstance(x, torch.Tensor):
+            return x.to(device=device, dtype=torch.float64)
+        return torch.scalar_tensor(x, dtype=torch.float64, device=device)
+
+    x = torch.arange(step.length, dtype=torch.float64, device=device)
+    numbers = Stretch(*map(scalar, (step.size, step.length, step.scale)), step.exact)
+    roi = (scalar(span[0]), scalar(span[1]))
+    return coordinates(x, numbers, roi, mode, torch.where)
 
 
-def nearest(where, mode):
-    """Round source coordinates to positions."""
+def nearest(where, mode, share):
+    """Round source coordinates to positions; they may be off by a share of themselves (`slack`)."""
+    tie = torch.round(where * 2) / 2
+    where = torch.where((where - tie).abs() <= share * (1 + tie.abs()), tie, where)
     if mode == "floor":
         return torch.floor(where).long()
     if mode == "ceil":
@@ -158,21 +177,20 @@ def nearest(where, mode):
     return torch.ceil(where - 0.5).long()
 
 
-def weights(where, size, scale, mode, antialias, a, exclude_outside):
-    """Return the matrix ``[length, size]`` of each input position's share of each output."""
-    stretch = max(1.0, 1.0 / scale) if antialias else 1.0
-    reach = (1 if mode == "linear" else 2) * stretch
-    taps = 2 * math.ceil(reach)
-    first = torch.floor(where).long() - taps // 2 + 1
-    index = first[:, None] + torch.arange(taps, device=where.device)
+def taps(where, step, mode, antialias, a, exclude_outside):
+    """Return positions and shares, both ``[length, taps]``, of what each output is made of."""
+    stretch = maximum(1.0, 1.0 / step.scale) if antialias else 1.0
+    count = 2 * math.ceil((1 if mode == "linear" else 2) * stretch)
+    first = torch.floor(where).long() - count // 2 + 1
+    index = first[:, None] + torch.arange(count, device=where.device)
     distance = ((where[:, None] - index) / stretch).abs()
     share = _linear(distance) if mode == "linear" else _cubic(distance, a)
     if exclude_outside:
-        share = torch.where((index >= 0) & (index < size), share, torch.zeros_like(share))
+        share = torch.where((index >= 0) & (index < step.size), share, 0.0)
     if exclude_outside or antialias:
-        share = share / share.sum(1, keepdim=True)
-    table = torch.zeros(len(where), size, dtype=share.dtype, device=where.device)
-    return table.scatter_add(1, index.clamp(0, size - 1), share)
+        total = share.sum(1, keepdim=True)
+        share = torch.where(total == 0, 0.0, share / total)
+    return index, share
 
 
 def _linear(d):

@@ -8,15 +8,12 @@ them.
 
 from __future__ import annotations
 
-import functools
-import math
-
 import numpy as np
 import tensorflow as tf
 
-from converter.rebuild import host
 from converter.rebuild.host_values import is_plain
-from converter.rebuild.tensorflow.shapes import axis_of, dims, float64, vector
+from converter.rebuild.positions import Stretch, coordinates, slack, stretches
+from converter.rebuild.tensorflow.shapes import axis_of, dims, float64, number, vector
 from converter.rebuild.tensorflow.table import op
 
 
@@ -60,42 +57,47 @@ def resize_11(
     nearest_mode="round_prefer_floor",
 ):
     mode = "linear" if mode == "bilinear" else mode
+    transform = coordinate_transformation_mode
+    crop = transform == "tf_crop_and_resize"
     axes = [axis_of(axis, X.shape.rank) for axis in axes or range(X.shape.rank)]
     scales, sizes, roi = (_numbers(values, len(axes)) for values in (scales, sizes, roi))
     own = [dims(X)[axis] for axis in axes]
-    lengths, scales = target_sizes(own, scales, sizes, keep_aspect_ratio_policy)
-    transform, crop = (
-        coordinate_transformation_mode,
-        coordinate_transformation_mode == "tf_crop_and_resize",
-    )
-    steps = {
-        axis: (size, length, scale)
-        for axis, size, length, scale in zip(axes, own, lengths, scales, strict=True)
-        if crop or not (scale == 1 if is_plain(scale) else length is size)
-    }
+    found = stretches(own, scales, sizes, keep_aspect_ratio_policy)
+    steps = {axis: step for axis, step in zip(axes, found, strict=True) if crop or not _stays(step)}
     if not crop and not antialias and not exclude_outside:
         y = by_kernel(X, steps, mode, transform, nearest_mode)
         if y is not None:
             return y
-    y = X if mode == "nearest" else tf.cast(X, tf.float64 if X.dtype == tf.float64 else tf.float32)
+    y = X if mode == "nearest" else tf.cast(X, _precise(X.dtype))
     for i, axis in enumerate(axes):
         if axis not in steps:
             continue
-        size, length, scale = steps[axis]
-        span = (roi[i], roi[i + len(axes)]) if crop else None
-        where = coordinates(length, size, scale, span, transform)
+        step = steps[axis]
+        span = (float64(roi[i]), float64(roi[i + len(axes)])) if crop and roi else None
+        where = source_of(step, span, transform)
         if mode == "nearest":
-            index, share = nearest(where, nearest_mode), None
+            index, share = nearest(where, nearest_mode, slack(step)), None
         else:
-            index, share = taps(where, size, scale, mode, antialias, cubic_coeff_a, exclude_outside)
-        y = _gathered(y, axis, index, share, size)
+            index, share = taps(where, step, mode, antialias, cubic_coeff_a, exclude_outside)
+        y = _gathered(y, axis, index, share, step.size)
         if crop:
-            outside = (where < 0) | (where > tf.cast(size, tf.float64) - 1)
+            outside = (where < 0) | (where > float64(step.size) - 1)
             outside = tf.reshape(outside, [-1] + [1] * (X.shape.rank - 1 - axis))
-            y = tf.where(outside, tf.cast(extrapolation_value, y.dtype), y)
+            y = tf.where(outside, tf.cast(float64(extrapolation_value), y.dtype), y)
     y = _back_to(y, X.dtype)
+    lengths = [step.length for step in found]
     y.set_shape([length if is_plain(length) else None for length in _whole(X, axes, lengths)])
     return y
+
+
+def _stays(step):
+    """Tell whether an axis is known to stay as it is."""
+    return step.scale == 1 if is_plain(step.scale) else step.length is step.size
+
+
+def _precise(dtype):
+    """Return the type to interpolate in: float32 would round integers past 2^24."""
+    return tf.float64 if dtype == tf.float64 or dtype.is_integer else tf.float32
 
 
 def _numbers(values, count):
@@ -125,25 +127,6 @@ def _back_to(y, dtype):
     return tf.cast(y, dtype)
 
 
-def target_sizes(own, scales, sizes, policy):
-    """Return output lengths and scales per axis."""
-    if sizes is None:
-        return [_floor(_float(n) * s) for n, s in zip(own, scales, strict=True)], scales
-    ratios = [s / n for n, s in zip(own, sizes, strict=True)]
-    if policy == "stretch":
-        return sizes, ratios
-    ratio = functools.reduce(host.minimum if policy == "not_larger" else host.maximum, ratios)
-    return [_floor(ratio * _float(n) + 0.5) for n in own], [ratio] * len(own)
-
-
-def _float(x):
-    return tf.cast(x, tf.float64) if isinstance(x, tf.Tensor) else x
-
-
-def _floor(x):
-    return tf.cast(tf.floor(x), tf.int64) if isinstance(x, tf.Tensor) else math.floor(x)
-
-
 # ------------------------------------------------------------------ TensorFlow's kernels
 
 
@@ -164,7 +147,7 @@ def by_kernel(x, steps, mode, transform, nearest_mode):
             by_kernel(tf.expand_dims(x, max(changed) + 1), steps, mode, transform, nearest_mode),
             max(changed) + 1,
         )
-    sizes = _whole(x, list(steps), [length for _, length, _ in steps.values()])
+    sizes = _whole(x, list(steps), [step.length for step in steps.values()])
     if changed <= {1, 2}:
         y = kernel(x, tf.cast(tf.stack(vector(sizes[1:3])), tf.int32))
     else:
@@ -177,15 +160,8 @@ def by_kernel(x, steps, mode, transform, nearest_mode):
     return y
 
 
-def _is_exact(size, length, scale):
-    """Tell whether the scale is what the kernels compute: one size over the other."""
-    if all(map(is_plain, (size, length, scale))):
-        return size * scale == length
-    return not is_plain(scale) or scale == int(scale)
-
-
 def _bilinear(steps, transform):
-    if not all(_is_exact(*step) for step in steps.values()):
+    if not all(step.exact for step in steps.values()):
         return None
     flags = {
         "half_pixel": (False, True),
@@ -207,19 +183,17 @@ def _nearest(steps, transform, mode):
     """Compare the kernel's positions, in its own float32, with ONNX's, for every axis."""
     for centers in (False, True):
         same = True
-        for size, length, scale in steps.values():
-            if not is_plain(scale) or not _is_exact(size, length, scale):
+        for step in steps.values():
+            if not step.exact or not is_plain(step.scale):
                 return None
-            if not (is_plain(size) and is_plain(length)):
-                size, length = (
-                    _LONG,
-                    int(_LONG * scale),
-                )  # the scale is an integer, any size will do
+            if not is_plain(step.size):  # the scale is an integer, any size will do
+                step = Stretch(_LONG, int(_LONG * step.scale), step.scale, True)
+            size, length = step.size, step.length
             place = np.arange(length, dtype=np.float32) + np.float32(0.5 if centers else 0)
             own = np.minimum(np.floor(place * (np.float32(size) / np.float32(length))), size - 1)
             with tf.init_scope():
-                where = coordinates(length, size, scale, None, transform)
-                wanted = tf.clip_by_value(nearest(where, mode), 0, size - 1).numpy()
+                where = source_of(step, None, transform)
+                wanted = tf.clip_by_value(nearest(where, mode, slack(step)), 0, size - 1).numpy()
             same &= np.array_equal(own.astype(np.int64), wanted)
         if same:
             return lambda x, size, c=centers: tf.raw_ops.ResizeNearestNeighbor(
@@ -231,33 +205,17 @@ def _nearest(steps, transform, mode):
 # ------------------------------------------------------------------ positions and weights
 
 
-def coordinates(length, size, scale, roi, mode):
-    """Return the source coordinate of each output position, by ONNX's formulas for ``Resize``."""
-    x = tf.cast(tf.range(tf.cast(length, tf.int64)), tf.float64)
-    length, size, scale = map(float64, (length, size, scale))
-    whole = scale * size
-    if mode == "asymmetric":
-        return x / scale
-    if mode == "align_corners":
-        return tf.where(whole == 1, 0 * x, x * (size - 1) / (whole - 1))
-    if mode == "tf_crop_and_resize":
-        start, end = map(float64, roi)
-        steps = tf.where(
-            whole == 1,
-            0 * x + (end - start) * (size - 1) / 2,
-            x * (end - start) * (size - 1) / (whole - 1),
-        )
-        return steps + start * (size - 1)
-    half = (x + 0.5) / scale - 0.5
-    if mode == "pytorch_half_pixel":
-        return tf.where(whole == 1, 0 * x - 0.5, half)
-    if mode == "half_pixel_symmetric":
-        return size / 2 * (1 - length / whole) + half
-    return half
+def source_of(step, span, mode):
+    """Return the source coordinate of each output position, ``[length]`` in float64."""
+    x = tf.cast(tf.range(number(step.length, tf.int64)), tf.float64)
+    numbers = Stretch(*map(float64, (step.size, step.length, step.scale)), step.exact)
+    return coordinates(x, numbers, span, mode, tf.where)
 
 
-def nearest(where, mode):
-    """Round source coordinates to positions."""
+def nearest(where, mode, share):
+    """Round source coordinates to positions; they may be off by a share of themselves (`slack`)."""
+    tie = tf.round(where * 2) / 2
+    where = tf.where(tf.abs(where - tie) <= share * (1 + tf.abs(tie)), tie, where)
     rounded = {
         "floor": tf.floor,
         "ceil": tf.math.ceil,
@@ -267,9 +225,9 @@ def nearest(where, mode):
     return tf.cast(rounded, tf.int64)
 
 
-def taps(where, size, scale, mode, antialias, a, exclude_outside):
+def taps(where, step, mode, antialias, a, exclude_outside):
     """Return positions and shares, both ``[length, taps]``, of what each output is made of."""
-    stretch = tf.maximum(1 / float64(scale), 1) if antialias else tf.ones((), tf.float64)
+    stretch = tf.maximum(1 / float64(step.scale), 1) if antialias else tf.ones((), tf.float64)
     count = 2 * tf.cast(tf.math.ceil((1 if mode == "linear" else 2) * stretch), tf.int64)
     base = tf.floor(where)
     offset = tf.cast(tf.range(count) - count // 2 + 1, tf.float64)
@@ -277,7 +235,7 @@ def taps(where, size, scale, mode, antialias, a, exclude_outside):
     share = tf.maximum(1 - distance, 0) if mode == "linear" else cubic(distance, a)
     index = tf.cast(base[:, None] + offset, tf.int64)
     if exclude_outside:
-        share = tf.where((index >= 0) & (index < tf.cast(size, tf.int64)), share, 0)
+        share = tf.where((index >= 0) & (index < number(step.size, tf.int64)), share, 0)
     if exclude_outside or antialias:
         share = tf.math.divide_no_nan(share, tf.reduce_sum(share, 1, keepdims=True))
     return index, share
@@ -293,7 +251,7 @@ def cubic(distance, a):
 
 def _gathered(x, axis, index, share, size):
     """Take positions along an axis, weighted with their shares if there are any."""
-    picked = tf.gather(x, tf.clip_by_value(index, 0, tf.cast(size, tf.int64) - 1), axis=axis)
+    picked = tf.gather(x, tf.clip_by_value(index, 0, number(size, tf.int64) - 1), axis=axis)
     if share is None:
         return picked
     rest = x.shape.rank - 1 - axis
