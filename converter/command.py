@@ -12,6 +12,7 @@ from typing import IO, Any
 from converter.captured import captured_stderr
 from converter.errors import EquiportError, OutputError, VerificationFailed
 from converter.progress import Progress, TerminalProgress
+from converter.temporary import all_in_one_folder
 
 INTERRUPTED = 130
 """Exit code of a run that was stopped with Ctrl-C, as shells have it."""
@@ -39,7 +40,7 @@ class Invocation:
     def run(self, work: Callable[[Progress], None]) -> None:
         """Do the work with the frameworks' chatter turned aside; exit with the right code."""
         code = 0
-        with captured_stderr() as captured:
+        with all_in_one_folder(), captured_stderr() as captured:
             progress = self.progress(captured.terminal)
             try:
                 work(progress)

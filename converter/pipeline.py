@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from verify import Report
+    from verify.early import Early
 
 TARGETS = ("tf", "keras", "tflite", "torch", "onnx")
 ENGINES = ("auto", "native", "onnx2tf")
@@ -44,6 +46,7 @@ class Options:
     verifier_options: Mapping[str, Any] = field(default_factory=dict)
     python_torch: str | None = None
     python_tf: str | None = None
+    early: Early | None = None
 
 
 @dataclass
@@ -152,9 +155,12 @@ def convert(
         python = elsewhere.interpreter(TARGET_FRAMEWORK[to], options)
         needed = (TARGET[to], f"a target for {to}")
         require(*needed) if python is None else elsewhere.require(python, *needed)
-    source, graph, signature = traced(model, inputs, dynamic, options, progress)
-    notes = taken_notes(graph)
     with ExitStack() as stack:
+        if verify and path is not None and options.verifier is None:
+            options.early = early_workers(model, options)
+            stack.callback(options.early.close)
+        source, graph, signature = traced(model, inputs, dynamic, options, progress)
+        notes = taken_notes(graph)
         temporary = stack.enter_context(staged(path)) if path is not None else None
         options = with_examples(options, inputs, signature)
         result = by_engine(source, graph, signature, temporary, options, progress, verify)
@@ -181,6 +187,20 @@ def with_examples(options: Options, inputs: Any, signature: Signature) -> Option
     if examples is None:
         return options
     return replace(options, verifier_options={**options.verifier_options, "inputs": examples})
+
+
+def early_workers(model: Any, options: Options) -> Early:
+    """Start the processes that will run source and target while there is no target yet."""
+    from verify.early import Early, arrange
+
+    given: dict[str, Any] = {
+        "trust": options.trust, "factory": options.factory, "device": options.device,
+        "python_torch": options.python_torch, "python_tf": options.python_tf,
+    } | dict(options.verifier_options)  # fmt: skip
+    names = inspect.signature(arrange).parameters
+    arrangement = arrange(**{name: value for name, value in given.items() if name in names})
+    path = Path(model) if isinstance(model, str | Path) else None
+    return Early(arrangement, path, options.to)
 
 
 def load(model: Any, *, trust: bool = False, factory: str | None = None) -> Source:
@@ -379,4 +399,6 @@ def compare(
         "python_torch": options.python_torch,
         "python_tf": options.python_tf,
     }
+    if options.early is not None:
+        given["early"] = options.early
     return verify(source.path or source.model, target, **{**given, **options.verifier_options})

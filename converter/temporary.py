@@ -13,6 +13,7 @@ import re
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 MARK = "equiport-held-"
@@ -78,6 +79,26 @@ def sweep(prefix: str = "", parent: Path | None = None) -> list[Path]:
                     _remove(Path(entry.path), lock)
                     swept += [] if os.path.lexists(entry.path) else [Path(entry.path)]
     return sorted(swept)
+
+
+@contextlib.contextmanager
+def all_in_one_folder() -> Iterator[None]:
+    """Send what this process and its children call temporary to a folder that is swept.
+
+    TensorFlow and others make files of their own there, and remove them when they end in peace.
+    """
+    sweep()
+    with TemporaryFolder() as folder:
+        given = os.environ.get("TMPDIR"), tempfile.tempdir
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = given[1]
+            if given[0] is None:
+                del os.environ["TMPDIR"]
+            else:
+                os.environ["TMPDIR"] = given[0]
 
 
 def _begin(prefix: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from converter.errors import DefectError, EquiportError, UsageError
+from converter.temporary import all_in_one_folder
 
 if TYPE_CHECKING:
     from verify.drift import Change
@@ -52,7 +53,8 @@ class Invocation:
     def run(self, a: str | None, b: str | None, rename_texts: list[str], **options: Any) -> None:
         """Compare, report, exit with the right code."""
         try:
-            code = self._work(a, b, rename_texts, options)
+            with all_in_one_folder():
+                code = self._work(a, b, rename_texts, options)
         except EquiportError as error:
             code = self._explain(error)
         except KeyboardInterrupt:

@@ -44,6 +44,7 @@ class Measurer:
         self.unchecked = ""
         self.traced_unseen = False
         self.another_is_exact = False
+        self.witness: InOnnxRuntime | None = None
 
     def noise(self, inputs: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]) -> Noises:
         """Return the noise of each output; nothing where it cannot be measured.
@@ -159,7 +160,9 @@ class Measurer:
         graph = self.job.graph("a")
         assert graph is not None
         graph, states = self._function(graph)
-        named = self._named(InOnnxRuntime(graph, self.job.aside), graph, states, inputs, values)
+        if self.witness is None or self.witness.model is not graph:
+            self.witness = InOnnxRuntime(graph, self.job.aside)
+        named = self._named(self.witness, graph, states, inputs, values)
         return aligned(values, named.exact(inputs), self.job.options.unordered)
 
     def _source_in_float64(

@@ -15,18 +15,14 @@ from verify.arguments import (
     Progress,
     given_inputs,
     merged,
-    wanted_devices,
-    wanted_runtimes,
 )
-from verify.aside import Aside
+from verify.early import Arrangement, Early, arrange
 from verify.job import AnySide, Job
-from verify.limits import memory_size
 from verify.report.result import Report
 from verify.sides import LiveSide
 from verify.tolerance import tolerance as tolerance_of
 from verify.training.plan import check_loss
 from verify.unordered import groups
-from verify.worker_side import WorkerSide
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -75,6 +71,7 @@ def verify(
     deep: bool = False,
     repro: str | Path | None = None,
     graphs: bool = False,
+    early: Early | None = None,
 ) -> Report:
     """Run two models on the same inputs and compare what comes out.
 
@@ -136,6 +133,7 @@ def verify(
         deep: compare node by node without waiting for a mismatch (`verify.locate`).
         repro: folder to which the node at which an error begins is written, with its inputs and a
             script that runs it.
+        early: workers that were started before the target was there.
 
     Raises:
         UsageError: the arguments do not make sense together.
@@ -160,9 +158,12 @@ def verify(
         raise UsageError(f"steps is {steps}, it must be 0 or more")
     if not timeout > 0:
         raise UsageError(f"timeout is {timeout}, it must be more than 0")
-    devices = wanted_devices(device)
+    arrangement = arrange(
+        runtime=runtime, device=device, trust=trust, factory=factory, python_a=python_a,
+        python_b=python_b, python_torch=python_torch, python_tf=python_tf, timeout=timeout,
+        threads=threads, memory_limit=memory_limit,
+    )  # fmt: skip
     given, own_data = given_inputs(inputs, data)
-    wanted = wanted_runtimes(runtime)
     if signature is None and graph is not None:
         from converter.graph.bounds import with_bounds
         from converter.graph.signatures import signature_of
@@ -171,20 +172,15 @@ def verify(
     with ExitStack() as stack:
         sweep()
         folder = stack.enter_context(TemporaryFolder())
-        pythons = ((python_a, python_torch, python_tf), (python_b, python_torch, python_tf))
         sides = []
-        common: dict[str, Any] = {
-            "trust": trust, "factory": factory, "timeout": timeout, "threads": threads,
-            "memory_limit": memory_size(memory_limit),
-        }  # fmt: skip
-        for label, model, python in zip("ab", (a, b), pythons, strict=True):
-            side = _side(label, model, wanted[label], devices[label], folder, python, common)
+        for label, model in zip("ab", (a, b), strict=True):
+            side = _side(label, model, arrangement, folder, early)
             stack.callback(side.close)
             sides.append(side)
-        aside = Aside(timeout=timeout, threads=threads, memory_limit=common["memory_limit"])
+        aside = arrangement.aside() if early is None else early.aside
         stack.callback(aside.close)
         job = Job(sides[0], sides[1], options, folder, aside)
-        return job.run(merged(signature, given), own_data, bool(runtime) and wanted)
+        return job.run(merged(signature, given), own_data, bool(runtime) and arrangement.wanted)
 
 
 def assert_equivalent(a: Any, b: Any, inputs: Any = None, **options: Any) -> None:
@@ -200,17 +196,13 @@ def assert_equivalent(a: Any, b: Any, inputs: Any = None, **options: Any) -> Non
 
 
 def _side(
-    label: str, model: Any, wanted: list[str], device: str, folder: Path,
-    pythons: tuple[str | None, str | None, str | None], common: Mapping[str, Any],
-) -> AnySide:  # fmt: skip
+    label: str, model: Any, arrangement: Arrangement, folder: Path, early: Early | None
+) -> AnySide:
     if not isinstance(model, str | Path):
-        return LiveSide(label, model, wanted, device, common["threads"])
+        wanted, device = arrangement.wanted[label], arrangement.devices[label]
+        return LiveSide(label, model, wanted, device, arrangement.common["threads"])
     from converter.formats import recognise
 
     path = Path(model)
-    framework = recognise(path).FRAMEWORK
-    python, for_torch, for_tf = pythons
-    python = python or {"torch": for_torch, "tensorflow": for_tf}.get(framework)
-    return WorkerSide(
-        label, path.absolute(), wanted, device, folder=folder, python=python, **common
-    )
+    side = arrangement.side(label, path, recognise(path).FRAMEWORK, folder)
+    return side if early is None else early.take(side)

@@ -1,8 +1,8 @@
 """A process that holds one side: JSON lines come in, JSON lines go out, tensors lie in files.
 
 Runs as ``python -m verify.worker``, in any interpreter that has NumPy and the side's framework.
-Commands: ``load``, ``run``, ``keep``, ``reset``, ``changed``, ``recorded``, ``graph``, ``frozen``,
-``weights``, ``ability``, ``train``, ``time``, ``close``; see `Server`.
+Commands: ``warm``, ``load``, ``run``, ``keep``, ``reset``, ``changed``, ``recorded``, ``graph``,
+``frozen``, ``weights``, ``ability``, ``train``, ``time``, ``close``; see `Server`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,19 @@ class Server:
         load = loader(message["path"], trust=message["trust"], factory=message["factory"])
         self.engine = Engine(load, message["runtimes"], message["device"])
         return self.engine.description
+
+    def warm(self, message: dict[str, Any]) -> None:
+        """Import ``runtime`` and ``packages``; what is missing, `load` tells."""
+        import contextlib
+        from importlib import import_module
+
+        from converter.errors import EquiportError
+        from verify import arrays, engine, runtimes  # noqa: F401
+
+        with contextlib.suppress(EquiportError, ImportError, OSError):
+            runtimes.load(message["runtime"])
+            for name in message["packages"]:
+                import_module(name)
 
     def run(self, message: dict[str, Any]) -> dict[str, Any]:
         """Run on ``inputs``, what `verify.arrays.write` told of each; outputs go to ``folder``."""
@@ -171,6 +184,9 @@ def serve(commands: TextIO, answers: TextIO) -> None:
         message = json.loads(line)
         if message["command"] == "close":
             return
+        if message["command"] == "warm":  # nobody waits for an answer
+            server.warm(message)
+            continue
         answers.write(json.dumps(answer(server, message)) + "\n")
         answers.flush()
 

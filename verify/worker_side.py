@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,10 +75,11 @@ class WorkerSide:
         self._deadline = 0.0
         self._trainings = 0
         self._kept: tuple[list[str], Path] | None = None
+        self._loading: Mapping[str, Any] | None = None
         self.log = folder / f"{label}.log"
 
-    def begin_load(self) -> None:
-        """Start the process and tell it what to load.
+    def start(self) -> None:
+        """Start the process.
 
         Raises:
             UsageError: the interpreter cannot be started.
@@ -106,17 +107,51 @@ class WorkerSide:
                 f"the interpreter {self.python} cannot be started: {error.strerror}",
                 hint="Give the path of a Python that has NumPy and the framework.",
             ) from error
-        self._buffer = b""
+        self._buffer, self._loading = b"", None
+
+    def warm(self, runtime: str, packages: Sequence[str] = ()) -> None:
+        """Let the process import what a model will need before it is known which model."""
+        self._send({"command": "warm", "runtime": runtime, "packages": list(packages)})
+
+    def begin_load(self) -> None:
+        """Start the process, where it does not run yet, and tell it what to load, once.
+
+        Raises:
+            UsageError: the interpreter cannot be started.
+        """
+        if self.process is None:
+            self.start()
+        if self._loading == self.load_message:  # begun early
+            self._deadline = time.monotonic() + self.timeout
+            return
+        self._loading = self.load_message
         self._send(self.load_message)
+
+    def become(self, other: WorkerSide) -> bool:
+        """Take over what another side, which has not started, is to run.
+
+        Returns:
+            Whether it can: the process was started as the other's would be, and loads nothing else.
+        """
+        started = [(side.python, side.device, side.threads) for side in (self, other)]
+        free = self._loading in (None, other.load_message)
+        if started[0] != started[1] or not free or self.process is None:
+            return False
+        self.path, self.name, self.timeout = other.path, other.name, other.timeout
+        self.load_message = other.load_message
+        return True
 
     def load_another(self, path: Path, wanted: list[str]) -> None:
         """Tell the running process to load another model in the place of the one it has."""
         self.load_message = {**self.load_message, "path": str(path), "runtimes": wanted}
-        self._send(self.load_message)
+        self.begin_load()
 
     def end_load(self) -> dict[str, Any]:
         """Wait until the model is loaded and return its description (`verify.engine.Engine`)."""
-        return self._receive(Stage.LOAD)
+        try:
+            return self._receive(Stage.LOAD)
+        finally:
+            self._loading = None
 
     def recorded(self, inputs: dict[str, np.ndarray], folder: Path) -> Outputs:
         """Return what the model computes on its way; see `verify.engine.Engine.recorded`."""
