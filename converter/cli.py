@@ -83,6 +83,12 @@ def convert(
         float | None, typer.Option(help="Absolute tolerance of the comparison.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many random inputs per size.")] = 3,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="For the comparison: 30s, 2m or none; what is left out is said."
+        ),
+    ] = None,
     latency: Annotated[
         bool, typer.Option("--latency/--no-latency", help="Time both sides, interleaved.")
     ] = True,
@@ -121,7 +127,7 @@ def convert(
                 layout=layout, verify=verify, device=device, trust=trust, factory=model,
                 keep_failed=keep_failed, keep_paths=keep_paths, python_onnx2tf=python_onnx2tf,
                 verifier_options={"rtol": rtol, "atol": atol, "seeds": seeds, "latency": latency},
-                progress=progress, python_torch=python_torch, python_tf=python_tf,
+                progress=progress, python_torch=python_torch, python_tf=python_tf, budget=budget,
             )  # fmt: skip
         except VerificationFailed as error:
             invocation.show_report(error.report, report)

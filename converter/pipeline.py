@@ -46,6 +46,7 @@ class Options:
     verifier_options: Mapping[str, Any] = field(default_factory=dict)
     python_torch: str | None = None
     python_tf: str | None = None
+    budget: str | float | None = None
     early: Early | None = None
 
 
@@ -98,6 +99,7 @@ def convert(
     progress: Progress | None = None,
     python_torch: str | None = None,
     python_tf: str | None = None,
+    budget: str | float | None = None,
 ) -> Conversion:
     """Convert a model, verify the result, and only then hand it over.
 
@@ -122,6 +124,8 @@ def convert(
         verifier_options: keywords for the verifier.
         python_torch, python_tf: the interpreter in which everything of that framework is done:
             loading and tracing a file, rebuilding and saving the target, running either side.
+        budget: seconds for the verification, or ``"30s"``, ``"2m"``, ``"none"``; see
+            `verify.verify`.
 
     Raises:
         UsageError: the arguments do not make sense.
@@ -136,6 +140,7 @@ def convert(
     options = Options(
         to, purpose, engine, layout, device, trust, factory, keep_failed, keep_paths,
         python_onnx2tf, verifier, dict(verifier_options or {}), python_torch, python_tf,
+        budget,
     )  # fmt: skip
     check(options)
     from converter.formats.staged import publish, refuse_existing, staged, swept
@@ -364,7 +369,7 @@ def finish(
     result: Conversion = engine.rebuild(source, graph, signature, path, options, progress)
     if wanted:
         with progress.stage("verify") as stage:
-            result.report = compare(source, graph, result, path, signature, options)
+            result.report = compare(source, graph, result, path, signature, options, progress)
             stage.detail = "passed" if result.report.passed else "FAILED"
         if not result.report.passed and not options.keep_failed:
             raise VerificationFailed(
@@ -383,6 +388,7 @@ def compare(
     path: Path | None,
     signature: Signature,
     options: Options,
+    progress: Progress,
 ) -> Report:
     """Run source and target and compare: files each in a process of its own."""
     if options.verifier is not None:
@@ -399,6 +405,11 @@ def compare(
         "python_torch": options.python_torch,
         "python_tf": options.python_tf,
     }
+    if options.verifier is None:
+        given["budget"] = options.budget
+        given["progress"] = lambda text: progress.step(
+            text, getattr(text, "share", None), getattr(text, "left", None)
+        )
     if options.early is not None:
         given["early"] = options.early
     return verify(source.path or source.model, target, **{**given, **options.verifier_options})

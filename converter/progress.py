@@ -55,21 +55,76 @@ class Progress:
     def finished(self, stage: Stage) -> None:
         """Show a stage that succeeded."""
 
+    def step(self, text: str, share: float | None = None, left: float | None = None) -> None:
+        """Show what a long stage does now.
+
+        Args:
+            share: how far the stage is, 0 to 1; ``None``: nobody knows.
+            left: seconds until its end; ``None``: nobody knows.
+        """
+
     def message(self, text: str) -> None:
         """Show a line between the stages."""
 
 
+class Bar:
+    """One line on a terminal that goes when it is done: what is done, a bar, and the time.
+
+    The bar shows how far it is where that is known, else only that something moves.
+    """
+
+    def __init__(self, console: Any, text: str) -> None:
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self.display = Progress(
+            SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(20),
+            TimeElapsedColumn(), TextColumn("{task.fields[left]}"), console=console, transient=True,
+        )  # fmt: skip
+        self.task = self.display.add_task(text, total=None, left="")
+
+    def __enter__(self) -> Bar:
+        self.display.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.display.stop()
+
+    def show(self, text: str, share: float | None = None, left: float | None = None) -> None:
+        """Say what is done now.
+
+        Args:
+            share: how far it is, 0 to 1; ``None``: nobody knows.
+            left: seconds until the end; ``None``: nobody knows.
+        """
+        words = "" if left is None else f"about {left:.0f} s left"
+        total = None if share is None else 1.0
+        self.display.update(
+            self.task, description=text, total=total, completed=share or 0.0, left=words
+        )
+
+
 class TerminalProgress(Progress):
-    """A spinner on a terminal, plain lines elsewhere; on standard error."""
+    """A bar on a terminal, plain lines elsewhere; on standard error."""
 
     def __init__(self, console: Any) -> None:
         super().__init__()
         self.console = console
+        self.bar: Bar | None = None
 
-    def shown(self, stage: Stage) -> Any:
+    @contextmanager
+    def shown(self, stage: Stage) -> Iterator[None]:
         if not self.console.is_terminal:
-            return nullcontext()
-        return self.console.status(f"[bold]{stage.name}[/bold]")
+            yield
+            return
+        with Bar(self.console, stage.name) as self.bar:
+            try:
+                yield
+            finally:
+                self.bar = None
+
+    def step(self, text: str, share: float | None = None, left: float | None = None) -> None:
+        if self.bar is not None:
+            self.bar.show(f"{self.current}: {text}", share, left)
 
     def finished(self, stage: Stage) -> None:
         from rich.text import Text

@@ -139,6 +139,13 @@ def verify(
         str | None, typer.Option(metavar="PATH", help="Interpreter for a TensorFlow side.")
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds for any one step of a side.")] = 600.0,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="30s, 2m or none: the most telling runs first, the rest left out and said.",
+        ),
+    ] = None,
     fail_on: Annotated[
         FailOn, typer.Option(help="What ends with exit code 1; never: only report.")
     ] = FailOn.FAILURE,
@@ -222,6 +229,7 @@ def verify(
         python_torch=python_torch,
         python_tf=python_tf,
         timeout=timeout,
+        budget=budget,
     )
 
 

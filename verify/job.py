@@ -16,11 +16,13 @@ from verify import calls, causes, matching, unordered
 from verify import compare as comparing
 from verify import inputs as making
 from verify.arguments import Options
+from verify.budget import Budget, left_out, most_telling_first
 from verify.data import OwnData
 from verify.decisions import undecided
 from verify.digest import of_inputs
 from verify.measuring import Measurer
 from verify.plan import narrowed, plan
+from verify.progress import Step
 from verify.random_outputs.dependence import RandomParts
 from verify.report.outline import outline
 from verify.report.result import (
@@ -86,6 +88,7 @@ class Job:
     calls: calls.Calls | None = None
     examples: Examples | None = None
     random: RandomParts = field(default_factory=RandomParts)
+    budget: Budget = field(default_factory=Budget)
 
     def run(self, declared: Signature | None, own_data: OwnData | None, wanted: Any) -> Report:
         """Load, make inputs, run, compare."""
@@ -119,18 +122,22 @@ class Job:
             matching.feed(signature, views[1], self.options.rename, self.findings),
         ]
         self._begin()
-        cases = calls.sequences(cases) if self.calls else cases
-        report.runs = self._runs(cases[:1], signature, feeds, views)
-        if self._keeps(report.runs[0]):
-            cases, report.runs, self.seen = calls.sequences(cases), [], NumbersSeen()
-        report.runs += self._runs(cases[len(report.runs) :], signature, feeds, views)
-        if self.seen.nan and (narrower := narrowed(self, signature, cases)):
-            signature, cases = narrower
-            cases = calls.sequences(cases) if self.calls else cases
+        planned = calls.sequences(cases) if self.calls else cases
+        done = self._runs(planned, signature, feeds, views, {}, most=1)
+        if self._keeps(next(iter(done.values()))):
+            planned, done, self.seen = calls.sequences(planned), {}, NumbersSeen()
+        done = self._runs(planned, signature, feeds, views, done)
+        if self.seen.nan and (narrower := narrowed(self, signature, planned)):
+            signature, planned = narrower
+            planned = calls.sequences(planned) if self.calls else planned
             self.signature, self.seen = signature, NumbersSeen()
-            report.runs = self._runs(cases, signature, feeds, views)
+            self.budget.left_out.clear()
+            done = self._runs(planned, signature, feeds, views, {})
+        cases, report.runs = _in_order(planned, done)
         if self.random.unseen(self, report, cases, feeds, views):
-            report.runs = self._runs(cases, signature, feeds, views)
+            self.budget.left_out.clear()
+            done = self._runs(planned, signature, feeds, views, {})
+            cases, report.runs = _in_order(planned, done)
         if self.random.names:
             from verify.random_outputs.step import in_distribution
 
@@ -157,6 +164,9 @@ class Job:
             traced = {label: self.graph(label) for label in "ab"}
             report.graphs = {k: outline(graph) for k, graph in traced.items() if graph is not None}
         self._memory(report)
+        report.budget = self.budget.told()
+        if (line := left_out(report.budget, len(report.runs))) is not None:
+            self.findings.append(line)
         return report
 
     def graph(self, label: str) -> ir.Model | None:
@@ -227,14 +237,32 @@ class Job:
 
     def _runs(
         self, cases: list[making.Case], signature: Signature, feeds: list[matching.Feed],
-        views: list[matching.View],
-    ) -> list[Run]:  # fmt: skip
-        runs = []
-        for case in cases:
-            self.options.progress(f"running {_title(case)}")
+        views: list[matching.View], done: dict[int, Run], most: int | None = None,
+    ) -> dict[int, Run]:  # fmt: skip
+        """Run the most telling cases first, as far as there is time.
+
+        Args:
+            done: runs that were made, by the place of their case.
+            most: how many to make, at most.
+
+        Returns:
+            Those, and the new ones.
+        """
+        done = dict(done)
+        order = most_telling_first(cases, signature)
+        waiting = [place for place in order if place not in done][:most]
+        for count, place in enumerate(waiting):
+            case = cases[place]
+            if not self.budget.another():
+                self.budget.leave_out(_title(case))
+                continue
+            left = self.budget.remaining(len(waiting) - count)
+            self.options.progress(Step(f"running {_title(case)}", len(done) / len(order), left))
+            start = self.budget.spent
             run = self._compare(case, signature, feeds, views)
-            runs.append(replace(run, digest=of_inputs(case.inputs(signature))))
-        return runs
+            done[place] = replace(run, digest=of_inputs(case.inputs(signature)))
+            self.budget.ran(self.budget.spent - start)
+        return done
 
     def _compare(
         self, case: making.Case, signature: Signature, feeds: list[matching.Feed],
@@ -393,6 +421,14 @@ def _not_run(run: Run, failures: Mapping[str, Failure], optional: str) -> Run:
     stage, side, reason = _blame(failures)
     uncompared = Uncompared.BOTH_REFUSE if stage is Stage.REFUSED else None
     return replace(run, stage=stage, side=side, reason=reason, uncompared=uncompared)
+
+
+def _in_order(
+    planned: list[making.Case], done: Mapping[int, Run]
+) -> tuple[list[making.Case], list[Run]]:
+    """Return the cases that were run and their runs, as they were planned, whatever ran first."""
+    places = sorted(done)
+    return [planned[place] for place in places], [done[place] for place in places]
 
 
 def _blame(failures: Mapping[str, Failure]) -> tuple[Stage, str, str]:

@@ -58,6 +58,16 @@ QUICK = Effort(warm_up=0.5, least=0.2, most=2.0, pairs=6)
 """For one size of many."""
 
 
+def within(seconds: float) -> Effort:
+    """Return the effort for so many seconds in all: the usual one, or less where they are few."""
+    usual = Effort()
+    share = min(1.0, max(0.05, seconds) / (2 * usual.warm_up + usual.most))
+    return Effort(
+        share * usual.warm_up, share * usual.least, share * usual.most,
+        max(usual.fewest, round(share * usual.pairs)), usual.fewest,
+    )  # fmt: skip
+
+
 def measure(
     a: Timed,
     b: Timed,

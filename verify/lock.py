@@ -27,7 +27,7 @@ VERSION = 1
 
 NOT_RECORDED = frozenset(
     ("a", "b", "signature", "graph", "noise", "progress", "graphs", "repro", "trust", "timeout",
-     "memory_limit", "early", "python_a", "python_b", "python_torch", "python_tf")
+     "memory_limit", "early", "budget", "python_a", "python_b", "python_torch", "python_tf")
 )  # fmt: skip
 """Arguments of `verify.verify` that say where and under whose trust it runs, not what it does."""
 

@@ -12,7 +12,8 @@ from verify.drift import Change, drift
 from verify.report.result import Report
 
 FREE = frozenset(
-    ("a", "b", "against", "lock", "trust", "python_torch", "python_tf", "timeout", "memory_limit",
+    ("a", "b", "against", "lock", "trust", "python_torch", "python_tf", "timeout", "budget",
+     "memory_limit",
      "fail_on", "json", "junit", "html", "markdown", "sarif", "tensorboard", "repro", "summary",
      "quiet", "verbose")
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from converter.sizes import fits
 from verify.inputs import Case
-from verify.latency import QUICK, measure
+from verify.latency import QUICK, measure, within
 from verify.matching import Feed
 from verify.report.result import Report, Run, SizeTiming, Stage
 from verify.scales import NORMAL
@@ -43,12 +43,18 @@ def timed(
                     "be set while it runs; give a file instead"
                 )
     job.options.progress(f"timing {title(case)}")
+    if job.options.max_slowdown is None and job.budget.left <= 0:
+        job.budget.leave_out("latency")
+        return
     _, failures = job.run_both(case.inputs(signature), feeds)
     if failures:
         job.findings.append("latency was not measured: a side failed when it was run again")
         return
     try:
-        latency = measure(job.a, job.b, max_slowdown=job.options.max_slowdown, inputs=title(case))
+        effort = within(job.budget.left) if job.options.max_slowdown is None else None
+        latency = measure(
+            job.a, job.b, max_slowdown=job.options.max_slowdown, inputs=title(case), effort=effort
+        )
         latency = replace(latency, threads=job.options.threads)
         report.latency = latency
         if job.options.batch_sweep:

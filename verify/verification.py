@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,7 @@ from verify.arguments import (
     given_inputs,
     merged,
 )
+from verify.budget import LATENCY, Budget, budget_seconds
 from verify.early import Arrangement, Early, arrange
 from verify.job import AnySide, Job
 from verify.report.result import Report
@@ -72,6 +74,7 @@ def verify(
     repro: str | Path | None = None,
     graphs: bool = False,
     early: Early | None = None,
+    budget: str | float | None = None,
 ) -> Report:
     """Run two models on the same inputs and compare what comes out.
 
@@ -123,7 +126,8 @@ def verify(
         graph: the traced ONNX graph: tells the source's own noise, and the signature if none is
             given.
         noise: the source's largest relative error by output, where the caller has measured it.
-        progress: called with a line when a step begins.
+        progress: called with a line when a step begins, a `verify.progress.Step` where it is known
+            how far it is.
         weights: look for every weight of a in b, bit by bit (`verify.proof`).
         grad: compare training, too: gradients, and ``steps`` steps of SGD and of Adam.
         steps: see there; 0: gradients alone.
@@ -134,6 +138,9 @@ def verify(
         repro: folder to which the node at which an error begins is written, with its inputs and a
             script that runs it.
         early: workers that were started before the target was there.
+        budget: seconds for the comparison, or ``"30s"``, ``"2m"``, ``"none"``: the most telling
+            runs come first, and the report says what was left out. ``None``: 60 s, and for a
+            costly model four times its first run; the user's own data are never left out then.
 
     Raises:
         UsageError: the arguments do not make sense together.
@@ -164,6 +171,10 @@ def verify(
         threads=threads, memory_limit=memory_limit,
     )  # fmt: skip
     given, own_data = given_inputs(inputs, data)
+    allowed = budget_seconds(budget)
+    if allowed is None and own_data is not None:
+        allowed = math.inf
+    time_budget = Budget(allowed, LATENCY if options.latency else 0.0)
     if signature is None and graph is not None:
         from converter.graph.bounds import with_bounds
         from converter.graph.signatures import signature_of
@@ -179,7 +190,7 @@ def verify(
             sides.append(side)
         aside = arrangement.aside() if early is None else early.aside
         stack.callback(aside.close)
-        job = Job(sides[0], sides[1], options, folder, aside)
+        job = Job(sides[0], sides[1], options, folder, aside, budget=time_budget)
         return job.run(merged(signature, given), own_data, bool(runtime) and arrangement.wanted)
 
 

@@ -72,6 +72,9 @@ def locate(
     from verify.locate.legs import judge
 
     for case, run in (wrong or _smallest(job, report, cases, Stage.OK))[: 1 if wrong else None]:
+        if report.depth is not None and job.budget.left <= 0:
+            job.budget.leave_out(f"node by node on {run.title}")
+            return
         job.options.progress(f"comparing node by node: {run.title}")
         try:
             evidence = _gather(job, report, case, run, feeds, views)

@@ -22,6 +22,7 @@ def to_xml(report: Report) -> str:
             _output(suite, report, run, item)
         if not run.outputs:
             _run(suite, report, run)
+    _left_out(suite, report)
     _parts(suite, report)
     _count(suite)
     properties = ET.Element("properties")
@@ -75,6 +76,12 @@ def _run(suite: ET.Element, report: Report, run: Run) -> None:
         _skipped(case, f"not compared: {run.uncompared.words}: {run.reason}")
     elif run.stage.failed:
         _failure(case, f"{run.side or 'both'}: {run.reason}", run.stage.value)
+
+
+def _left_out(suite: ET.Element, report: Report) -> None:
+    for title in report.budget.left_out if report.budget is not None else ():
+        case = _case(suite, report, f"run [{title}]")
+        ET.SubElement(case, "skipped", message=_clean("left out: there was no time for it"))
 
 
 def _parts(suite: ET.Element, report: Report) -> None:

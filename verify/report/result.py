@@ -335,6 +335,22 @@ class Latency:
         return self.max_slowdown is None or low <= self.max_slowdown
 
 
+@dataclass(frozen=True)
+class TimeBudget:
+    """The time that the comparison had.
+
+    Attributes:
+        seconds: how long it was to take; ``None``: as long as it takes.
+        spent: seconds that it took.
+        left_out: what there was no time for: titles of runs, and other things in words. None of it
+            counts as passed.
+    """
+
+    seconds: float | None
+    spent: float
+    left_out: tuple[str, ...] = ()
+
+
 @dataclass
 class Report:
     """The outcome of a comparison.
@@ -354,6 +370,7 @@ class Report:
         inputs: dtype and shape of each input, as in ``--input``.
         graphs: nodes of either side's ONNX graph, by label, where they were asked for; for
             pictures, not in the JSON.
+        budget: the time that there was, and what was left out for want of it.
     """
 
     a: Side
@@ -371,6 +388,7 @@ class Report:
     graphs: Mapping[str, tuple[OutlineNode, ...]] = field(
         default_factory=dict, metadata={"published": False}
     )
+    budget: TimeBudget | None = None
 
     @property
     def passed(self) -> bool:

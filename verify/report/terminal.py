@@ -126,6 +126,8 @@ def _failures(report: Report) -> Iterator[str]:
 def _verdict(report: Report) -> str:
     count = len(report.runs)
     ran = f"{count} run{'s' if count != 1 else ''}"
+    if report.budget is not None and report.budget.left_out:
+        ran += f" ({len(report.budget.left_out)} left out)"
     if report.passed:
         by = " [yellow]by fixed limits[/yellow]" if report.limits.warning else ""
         return f"[bold green]PASSED[/bold green]{by}: {ran}, {len(report.outputs)} output(s)"
