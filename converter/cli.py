@@ -116,11 +116,12 @@ def convert(
         return
 
     def work(progress: Any) -> None:
+        from converter.checks import check_report_folder
         from converter.pipeline import convert as run
 
         target = output if output is not None else default_output(source, to)
         if report is not None:
-            invocation.check_report_folder(report)
+            check_report_folder(report, verify)
         try:
             result = run(
                 source, to, inputs=input_ or None, output=target, purpose=purpose, engine=engine,

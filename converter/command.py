@@ -115,11 +115,6 @@ class Invocation:
         elif self.text and not self.quiet:
             sys.stdout.write(self.text)
 
-    def check_report_folder(self, folder: Path) -> None:
-        """Refuse a report folder that is a file, before any work."""
-        if folder.exists() and not folder.is_dir():
-            raise OutputError(f"--report {folder} is a file; a folder is needed")
-
     def show(self, result: Any, folder: Path | None) -> None:
         """Keep the result for standard output."""
         from converter.engines.native import size_on_disk

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converter.errors import ConversionError, UsageError, VerificationFailed, first_line
+from converter.checks import (
+    check,
+    check_comparison,
+    check_inputs,
+    check_target,
+    comparison_options,
+    keywords,
+)
+from converter.errors import ConversionError, VerificationFailed, first_line
 from converter.formats import Source
 from converter.progress import Progress, Stage, count, size
-from converter.requirements import SOURCE, TARGET, TARGET_FRAMEWORK, require
+from converter.requirements import SOURCE, TARGET_FRAMEWORK, require
 from converter.signature import Signature
 
 if TYPE_CHECKING:
@@ -20,10 +27,6 @@ if TYPE_CHECKING:
 
     from verify import Report
     from verify.early import Early
-
-TARGETS = ("tf", "keras", "tflite", "torch", "onnx")
-ENGINES = ("auto", "native", "onnx2tf")
-PURPOSES = ("inference", "training")
 
 Verifier = Callable[..., "Report"]
 
@@ -143,8 +146,8 @@ def convert(
         budget,
     )  # fmt: skip
     check(options)
+    check_inputs(inputs)
     from converter.formats.staged import publish, refuse_existing, staged, swept
-    from converter.stages import elsewhere
     from converter.temporary import sweep
     from converter.trace.told import taken_notes
 
@@ -156,10 +159,9 @@ def convert(
         progress.message(f"{line[0].upper()}{line[1:]}.")
     if path is not None:
         refuse_existing(path)
-    if engine != "onnx2tf":
-        python = elsewhere.interpreter(TARGET_FRAMEWORK[to], options)
-        needed = (TARGET[to], f"a target for {to}")
-        require(*needed) if python is None else elsewhere.require(python, *needed)
+    check_target(options, path)
+    if verify:
+        check_comparison(model, options)
     with ExitStack() as stack:
         if verify and path is not None and options.verifier is None:
             options.early = early_workers(model, options)
@@ -198,14 +200,9 @@ def early_workers(model: Any, options: Options) -> Early:
     """Start the processes that will run source and target while there is no target yet."""
     from verify.early import Early, arrange
 
-    given: dict[str, Any] = {
-        "trust": options.trust, "factory": options.factory, "device": options.device,
-        "python_torch": options.python_torch, "python_tf": options.python_tf,
-    } | dict(options.verifier_options)  # fmt: skip
-    names = inspect.signature(arrange).parameters
+    given, names = comparison_options(options), keywords(arrange)
     arrangement = arrange(**{name: value for name, value in given.items() if name in names})
-    path = Path(model) if isinstance(model, str | Path) else None
-    return Early(arrangement, path, options.to)
+    return Early(arrangement, Path(model) if isinstance(model, str | Path) else None, options.to)
 
 
 def load(model: Any, *, trust: bool = False, factory: str | None = None) -> Source:
@@ -221,30 +218,6 @@ def load(model: Any, *, trust: bool = False, factory: str | None = None) -> Sour
     if isinstance(model, str | Path):
         return formats.load(Path(model), trust=trust, factory=factory)
     return formats.from_live(model)
-
-
-def check(options: Options) -> None:
-    """Refuse options that do not make sense, before any work."""
-    for name, value, known in (
-        ("to", options.to, TARGETS),
-        ("engine", options.engine, ENGINES),
-        ("purpose", options.purpose, PURPOSES),
-    ):
-        if value not in known:
-            raise UsageError(f"unknown {name} {value!r}", hint=f"Known: {', '.join(known)}.")
-    if options.engine == "onnx2tf" and options.to not in ("tf", "tflite"):
-        raise UsageError(
-            f"the engine onnx2tf cannot write {options.to}",
-            hint="It rebuilds in TensorFlow: use --to tf or --to tflite, or the native engine.",
-        )
-    from converter.graph.borders import check_layout
-
-    check_layout(options.layout)
-    if options.engine == "onnx2tf" and options.layout != "keep":
-        raise UsageError(
-            "the engine onnx2tf chooses the layout itself and declares it",
-            hint="Leave --layout out, or use the native engine.",
-        )
 
 
 def traced(
@@ -396,20 +369,16 @@ def compare(
     else:
         from verify import verify
     target = path if path is not None and path.exists() else result.model
-    given = {
-        "signature": signature,
-        "graph": graph,
-        "trust": options.trust,
-        "factory": options.factory,
-        "device": options.device,
-        "python_torch": options.python_torch,
-        "python_tf": options.python_tf,
-    }
+    given = {"signature": signature, "graph": graph, **comparison_options(options)}
     if options.verifier is None:
-        given["budget"] = options.budget
-        given["progress"] = lambda text: progress.step(
-            text, getattr(text, "share", None), getattr(text, "left", None)
+        given.setdefault(
+            "progress",
+            lambda text: progress.step(
+                text, getattr(text, "share", None), getattr(text, "left", None)
+            ),
         )
+    elif "budget" not in options.verifier_options:
+        del given["budget"]
     if options.early is not None:
         given["early"] = options.early
-    return verify(source.path or source.model, target, **{**given, **options.verifier_options})
+    return verify(source.path or source.model, target, **given)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from converter.devices import check_name
 from converter.errors import UsageError
 from converter.signature import Signature, parse_inputs
 from verify import runtimes
@@ -82,16 +82,6 @@ def merged(signature: Signature | None, given: Signature | None) -> Signature | 
     )
 
 
-def check_device(device: str) -> None:
-    """Refuse a device of a name that no runtime knows.
-
-    Raises:
-        UsageError: it is neither ``cpu`` nor ``cuda`` nor ``cuda:1``.
-    """
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-        raise UsageError(f"unknown device {device!r}", hint="Use cpu, cuda or cuda:1.")
-
-
 def wanted_devices(device: str | Sequence[str]) -> dict[str, str]:
     """Read ``device=``: which device each side runs on.
 
@@ -103,7 +93,7 @@ def wanted_devices(device: str | Sequence[str]) -> dict[str, str]:
         side, separator, name = text.partition("=")
         if not separator:
             side, name = "ab", text
-        check_device(name)
+        check_name(name)
         if set(side) - set("ab"):
             raise UsageError(f"there is no side {side!r}", hint=f"Write a={name} or b={name}.")
         wanted |= dict.fromkeys(side, name)

@@ -17,7 +17,7 @@ from converter.temporary import TemporaryFolder
 from verify import runtimes
 from verify.arguments import wanted_devices, wanted_runtimes
 from verify.aside import Aside
-from verify.limits import memory_size
+from verify.limits import memory_size, with_threads
 from verify.worker_side import WorkerSide
 
 TARGETS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -74,6 +74,7 @@ def arrange(
     Raises:
         UsageError: one of them makes no sense.
     """
+    with_threads({}, threads)
     return Arrangement(
         wanted_runtimes(runtime), wanted_devices(device),
         {"a": python_a, "b": python_b, "torch": python_torch, "tensorflow": python_tf},

@@ -57,6 +57,18 @@ class Case:
         return random_inputs(signature, self.sizes, self.seed or 0, self.scale)
 
 
+def check_seeds(seeds: int, first: int) -> None:
+    """Refuse numbers of random inputs that there cannot be.
+
+    Raises:
+        UsageError: less than one seed, or a negative one.
+    """
+    if seeds < 1:
+        raise UsageError(f"{seeds} seeds leave nothing to compare", hint="Give at least 1.")
+    if first < 0:
+        raise UsageError(f"the seed {first} is negative", hint="Give 0 or more.")
+
+
 def cases(
     signature: Signature, seeds: int, sizes: Mapping[str, list[int]] | None = None, first: int = 0
 ) -> list[Case]:
@@ -73,10 +85,7 @@ def cases(
         UsageError: less than one seed, or a negative one.
         InputSpecError: ``sizes`` names a dimension that is not there.
     """
-    if seeds < 1:
-        raise UsageError(f"{seeds} seeds leave nothing to compare", hint="Give at least 1.")
-    if first < 0:
-        raise UsageError(f"the seed {first} is negative", hint="Give 0 or more.")
+    check_seeds(seeds, first)
     combinations, numbers = sweep(signature, sizes), range(first, first + seeds)
     result = [
         Case(f"seed {seed}", combinations[run % len(combinations)], seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -20,6 +21,8 @@ from verify.arguments import (
 from verify.budget import LATENCY, Budget, budget_seconds
 from verify.early import Arrangement, Early, arrange
 from verify.job import AnySide, Job
+from verify.refusals import Kind, refuse
+from verify.report.files import check_writable
 from verify.report.result import Report
 from verify.sides import LiveSide
 from verify.tolerance import tolerance as tolerance_of
@@ -159,16 +162,13 @@ def verify(
         frozen=frozen, unordered=groups(unordered),
         graphs=graphs, threads=threads, batch_sweep=batch_sweep, seed=seed,
     )  # fmt: skip
-    if max_slowdown is not None and not max_slowdown > 0:
-        raise UsageError(f"max_slowdown is {max_slowdown}, it must be more than 0")
-    if steps < 0:
-        raise UsageError(f"steps is {steps}, it must be 0 or more")
-    if not timeout > 0:
-        raise UsageError(f"timeout is {timeout}, it must be more than 0")
-    arrangement = arrange(
-        runtime=runtime, device=device, trust=trust, factory=factory, python_a=python_a,
-        python_b=python_b, python_torch=python_torch, python_tf=python_tf, timeout=timeout,
-        threads=threads, memory_limit=memory_limit,
+    kinds = {label: _kind(model) for label, model in (("a", a), ("b", b))}
+    arrangement = check(
+        kinds, tolerance=tolerance, rtol=rtol, atol=atol, loss=loss, unordered=unordered,
+        budget=budget, seeds=seeds, seed=seed, max_slowdown=max_slowdown, steps=steps,
+        repro=repro, runtime=runtime, device=device, trust=trust, factory=factory,
+        python_a=python_a, python_b=python_b, python_torch=python_torch, python_tf=python_tf,
+        timeout=timeout, threads=threads, memory_limit=memory_limit,
     )  # fmt: skip
     given, own_data = given_inputs(inputs, data)
     allowed = budget_seconds(budget)
@@ -194,6 +194,42 @@ def verify(
         return job.run(merged(signature, given), own_data, bool(runtime) and arrangement.wanted)
 
 
+def check(sides: Mapping[str, Kind | None], **given: Any) -> Arrangement:
+    """Refuse what could not work, before any work.
+
+    Args:
+        sides: what each side is, by label; ``None``: live.
+        given: keywords of `verify`; those that it takes and this does not know are not looked at.
+
+    Returns:
+        How the workers are to be started.
+
+    Raises:
+        UsageError: an argument makes no sense, a device is not here, a runtime runs neither side.
+        MissingFrameworkError: a runtime that was asked for is not installed.
+    """
+    from verify.inputs import check_seeds
+
+    tolerance_of(given.get("tolerance", "auto"), given.get("rtol"), given.get("atol"))
+    check_loss(given.get("loss", "mse"))
+    groups(given.get("unordered", ()))
+    budget_seconds(given.get("budget"))
+    check_seeds(given.get("seeds", 3), given.get("seed", 0))
+    slowdown = given.get("max_slowdown")
+    if slowdown is not None and not slowdown > 0:
+        raise UsageError(f"max_slowdown is {slowdown}, it must be more than 0")
+    if given.get("steps", 5) < 0:
+        raise UsageError(f"steps is {given['steps']}, it must be 0 or more")
+    if not given.get("timeout", 600.0) > 0:
+        raise UsageError(f"timeout is {given['timeout']}, it must be more than 0")
+    if given.get("repro") is not None:
+        check_writable(Path(given["repro"]) / "repro.py")
+    names = inspect.signature(arrange).parameters
+    arrangement = arrange(**{name: value for name, value in given.items() if name in names})
+    refuse(arrangement, sides)
+    return arrangement
+
+
 def assert_equivalent(a: Any, b: Any, inputs: Any = None, **options: Any) -> None:
     """Raise unless two models agree; takes what `verify` takes.
 
@@ -204,6 +240,15 @@ def assert_equivalent(a: Any, b: Any, inputs: Any = None, **options: Any) -> Non
     report = verify(a, b, inputs=inputs, **options)
     if not report.passed:
         raise AssertionError(str(report))
+
+
+def _kind(model: Any) -> Kind | None:
+    if not isinstance(model, str | Path):
+        return None
+    from converter.formats import recognise
+
+    module = recognise(model)
+    return Kind(module.FRAMEWORK, module.NAME)
 
 
 def _side(

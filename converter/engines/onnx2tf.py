@@ -52,6 +52,27 @@ def available(options: Options) -> bool:
     return possible and interpreter(options) is not None
 
 
+def check_available(options: Options, path: Path | None) -> str:
+    """Return the interpreter that has onnx2tf.
+
+    Raises:
+        UsageError: there is no ``path``.
+        MissingFrameworkError: there is no such interpreter.
+    """
+    if path is None:
+        raise UsageError(
+            "the engine onnx2tf needs output=",
+            hint=f"Its result lives in a file only; say where to write the {options.to} artifact.",
+        )
+    python = interpreter(options)
+    if python is None or shutil.which(python) is None:
+        raise MissingFrameworkError(
+            f"no interpreter with onnx2tf was found{f' at {python}' if python else ''}",
+            hint="Build one with `make onnx2tf`, or name it with --python-onnx2tf PATH.",
+        )
+    return python
+
+
 def rebuild(
     source: Source,
     graph: ir.Model,
@@ -67,22 +88,13 @@ def rebuild(
         MissingFrameworkError: no interpreter has onnx2tf.
         RebuildError: onnx2tf failed; the message has its last words.
     """
-    if path is None:
-        raise UsageError(
-            "the engine onnx2tf needs output=",
-            hint=f"Its result lives in a file only; say where to write the {options.to} artifact.",
-        )
+    python = check_available(options, path)
+    assert path is not None
     if signature.state:
         names = ", ".join(state.name for state in signature.state)
         raise RebuildError(
             f"the engine onnx2tf keeps nothing between calls, and the model changes {names}",
             hint="Use the native engine, which keeps it in variables.",
-        )
-    python = interpreter(options)
-    if python is None or shutil.which(python) is None:
-        raise MissingFrameworkError(
-            f"no interpreter with onnx2tf was found{f' at {python}' if python else ''}",
-            hint="Build one with `make onnx2tf`, or name it with --python-onnx2tf PATH.",
         )
     with progress.stage("rebuild") as stage, TemporaryFolder() as folder:
         stage.detail = "onnx2tf"

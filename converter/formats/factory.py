@@ -29,15 +29,25 @@ def needed(path: Path, what: str) -> UsageError:
     )
 
 
+def check_form(factory: str) -> tuple[str, str]:
+    """Take ``package.module:function`` apart.
+
+    Raises:
+        UsageError: the text is not of that form.
+    """
+    module_name, colon, attribute = factory.partition(":")
+    if not colon or not module_name or not attribute:
+        raise UsageError(f"cannot read the factory {factory!r}", hint=f"Write it as {EXAMPLE}.")
+    return module_name, attribute
+
+
 def find(factory: str) -> Callable[[], Any]:
     """Import ``package.module:function``; the current folder is searched first, and stays searched.
 
     Raises:
         UsageError: the text is not of that form, or there is no such module or function.
     """
-    module_name, colon, attribute = factory.partition(":")
-    if not colon or not module_name or not attribute:
-        raise UsageError(f"cannot read the factory {factory!r}", hint=f"Write it as {EXAMPLE}.")
+    module_name, attribute = check_form(factory)
     import_from_here()
     try:
         found: Any = import_module(module_name)

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from converter.errors import UnreadableModelError
 from converter.formats.content import described
+from converter.suggestions import neighbour
 
 FORMATS = (
     "torch_artifact",
@@ -59,7 +60,7 @@ def recognised(path: Path) -> ModuleType:
 def check_present(path: Path) -> None:
     """Refuse what is not there, and empty files."""
     if not path.exists():
-        hint = "Check the path."
+        hint = neighbour(path) or "Check the path."
         if path.is_symlink():
             hint = f"It is a link to {path.readlink()}, which does not exist."
         raise UnreadableModelError(f"{path} does not exist", hint=hint)

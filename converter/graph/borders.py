@@ -40,6 +40,12 @@ def requested(
     own = "nhwc" if source_framework == "tensorflow" else "nchw"
     if layout in ("keep", own):
         return model, signature
+    if not any(_declared(spec, layout) for spec in (*signature.inputs, *signature.outputs)):
+        raise UsageError(
+            f"--layout {layout} changes nothing: no input and no output is an image, which is a "
+            "floating-point tensor with 4 or 5 dimensions",
+            hint="Leave --layout out.",
+        )
     model = model.clone()
     inputs = {value.name: value for value in model.graph.inputs}
     outputs = {value.name: value for value in model.graph.outputs}

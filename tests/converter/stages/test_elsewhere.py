@@ -147,7 +147,7 @@ def test_an_interpreter_that_cannot_be_used(program: Path, tmp_path: Path) -> No
     out = {"output": tmp_path / "out"}
     with pytest.raises(UsageError, match="no-such-python"):
         converter.convert(program, "torch", python_torch="/no-such-python", **out)
-    with pytest.raises(ConversionError, match="/bin/false ended with status 1"):
+    with pytest.raises(UsageError, match="/bin/false does not answer as Python does"):
         converter.convert(program, "torch", python_torch="/bin/false", **out)
     missing = tmp_path / "python"
     missing.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')  # without site-packages
