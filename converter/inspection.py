@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from converter.errors import UntrustedModelError
 from converter.formats import Source
 from converter.progress import count, size
 from converter.signature import Signature
@@ -20,6 +22,8 @@ class Inspection:
         kind: the format's name.
         signature: inputs and outputs, ``None`` if the file does not say.
         weights: name, dtype, shape and whether it is trained, of every weight.
+        notes: what else there is to know: how names become those of a given model.
+        alone: the file holds weights and no model, so that nobody knows which are trained.
     """
 
     framework: str
@@ -27,6 +31,8 @@ class Inspection:
     path: Path | None
     signature: Signature | None
     weights: tuple[tuple[str, str, tuple[int, ...], bool], ...]
+    notes: tuple[str, ...] = ()
+    alone: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -39,10 +45,14 @@ class Inspection:
                 {"name": name, "dtype": dtype, "shape": list(shape), "trainable": trainable}
                 for name, dtype, shape, trainable in self.weights
             ],
+            "notes": list(self.notes),
         }
 
     def __str__(self) -> str:
         lines = [f"{self.path or 'model'}: {self.framework}, {self.kind.replace('_', ' ')}"]
+        if self.alone:
+            lines += self._listed()
+            return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
         if self.signature is None:
             lines.append("inputs: the file does not say; describe them with --input")
         else:
@@ -54,7 +64,19 @@ class Inspection:
             f"weights {count(len(self.weights), 'tensor')}, {len(trained)} trainable "
             f"with {count(elements, 'element')}, {size(self.bytes())} in all"
         )
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+    def _listed(self) -> list[str]:
+        """List the weights of a file that holds nothing else."""
+        width = max((len(name) for name, *_ in self.weights), default=0)
+        lines = [
+            f"  {name:<{width}}  {dtype}[{','.join(map(str, shape))}]"
+            for name, dtype, shape, _ in self.weights
+        ]
+        return [
+            *lines,
+            f"weights {count(len(self.weights), 'tensor')}, {size(self.bytes())} in all",
+        ]
 
     def bytes(self) -> int:
         """Return the size of all weights."""
@@ -70,15 +92,73 @@ def inspect(model: Any, *, trust: bool = False, factory: str | None = None) -> I
     """
     from converter.pipeline import load
 
+    if isinstance(model, str | Path) and (weights := weights_alone(Path(model), trust)) is not None:
+        return of_weights(Path(model), *weights, factory)
     source = load(model, trust=trust, factory=factory)
-    weights = {"torch": torch_weights, "tensorflow": tensorflow_weights, "onnx": onnx_weights}
+    listing = {"torch": torch_weights, "tensorflow": tensorflow_weights, "onnx": onnx_weights}
     return Inspection(
         source.framework,
         source.kind,
         source.path,
         source.signature,
-        tuple(weights[source.framework](source)),
+        tuple(listing[source.framework](source)),
+        tuple(source.notes),
     )
+
+
+def weights_alone(path: Path, trust: bool) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the format and the tensors of a file that holds no model; ``None``: it holds one."""
+    from converter.formats import recognise, torch_pickle
+
+    module = recognise(path)
+    if module.NAME in ("state_dict", "safetensors"):
+        return module.NAME, module.read_weights(path)
+    if module is not torch_pickle:
+        return None
+    try:
+        return module.NAME, torch_pickle.weights_alone(path)
+    except UntrustedModelError:
+        if trust:  # a module, or a checkpoint that only its own classes can read
+            return None
+        raise
+
+
+def of_weights(
+    path: Path, kind: str, weights: Mapping[str, Any], factory: str | None
+) -> Inspection:
+    """Say what a file of weights holds, and how it fits the model that a factory builds.
+
+    Raises:
+        UsageError: the factory fails, or builds no module.
+    """
+    from converter.formats.factory import listed
+    from converter.formats.prefixes import common_prefix, fit
+    from converter.formats.state_dict import misfits
+
+    tensors = tuple(
+        (name, str(item.dtype).removeprefix("torch."), tuple(item.shape), False)
+        for name, item in weights.items()
+        if hasattr(item, "shape")
+    )
+    prefix = common_prefix(weights)
+    notes = [f"all names begin with {prefix!r}"] if prefix else []
+    if factory is None:
+        notes.append("--model package.module:function says which model they are of, and whether "
+                     "they fit")  # fmt: skip
+    else:
+        import torch
+
+        from converter.formats.factory import build
+
+        own = build(factory, torch.nn.Module, "an nn.Module").state_dict()
+        found = fit(own, weights)
+        problems = misfits(own, weights, found)
+        left = f"; not of this model: {listed(found.beside)}" if found.beside else ""
+        if not problems:
+            notes.append(f"they fit the model of {factory}: {found}{left}")
+        else:
+            notes.append(f"they do not fit the model of {factory} ({found}): {'; '.join(problems)}")
+    return Inspection("torch", kind, path, None, tensors, tuple(notes), alone=True)
 
 
 def torch_weights(source: Source) -> list[tuple[str, str, tuple[int, ...], bool]]:

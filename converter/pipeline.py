@@ -250,11 +250,12 @@ def trace_stage(
     from converter.declared import declared
     from converter.graph.bounds import with_bounds
     from converter.graph.signatures import signature_of
-    from converter.trace.told import with_taken_sizes
+    from converter.trace.told import tell, with_taken_sizes
 
     with progress.stage("trace") as stage:
         said = declared(source, inputs, dynamic)
         graph = trace(source, said.signature, said.examples, options)
+        tell(graph, source.notes)
         signature = with_bounds(signature_of(graph), graph)
         if (declared_by := said.signature or source.signature) is not None:
             signature = replace(signature, dims=declared_by.dims, conditions=declared_by.conditions)

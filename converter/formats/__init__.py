@@ -6,7 +6,7 @@ in memory already. Importing this package imports no framework.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,6 +29,7 @@ class Source:
         path: where it came from, if from a file.
         signature: what the file itself says of its inputs and outputs, if anything.
         record: what Equiport wrote beside it, if Equiport made it.
+        notes: what the user should know of how it was read.
     """
 
     framework: str
@@ -37,6 +38,7 @@ class Source:
     path: Path | None = None
     signature: Signature | None = None
     record: Record | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def recognise(path: str | Path) -> ModuleType:

@@ -15,8 +15,10 @@ from converter.formats.content import ZIP
 LEGACY_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The number that `torch.save` wrote first before it wrote zip archives."""
 
-_UNKNOWN = "a computed name"
+UNKNOWN = "a computed name"
+"""Stands for a name that cannot be read off the opcodes."""
 
+_PICKLES_BEFORE_THE_OBJECT = 3
 _PICKLES_IN_LEGACY_FILE = 5
 """Magic number, protocol, system, the object, the keys of its storages."""
 
@@ -63,6 +65,29 @@ def globals_in(file: io.BufferedIOBase | io.BytesIO) -> tuple[str, ...]:
     return tuple(names)
 
 
+def holds_mapping(path: Path) -> bool:
+    """Tell whether what `torch.save` wrote is a dictionary, from the first opcodes alone."""
+    with path.open("rb") as file:
+        start = file.read(64)
+        file.seek(0)
+        if start.startswith(ZIP):
+            with zipfile.ZipFile(file) as archive:
+                name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
+                return _begins_with_mapping(archive.open(name))
+        for _ in range(_PICKLES_BEFORE_THE_OBJECT if LEGACY_MAGIC in start else 0):
+            _globals(file)
+        return _begins_with_mapping(file)
+
+
+def _begins_with_mapping(file: Any) -> bool:
+    for opcode, argument, _ in pickletools.genops(file):
+        if opcode.name not in ("PROTO", "FRAME"):
+            return opcode.name in ("EMPTY_DICT", "DICT", "MARK") or (
+                opcode.name == "GLOBAL" and argument in ("collections OrderedDict",)
+            )
+    return False
+
+
 def _globals(file: Any) -> list[str]:
     """Read one pickle; follows strings through the memo to where ``STACK_GLOBAL`` takes them."""
     names: list[str] = []
@@ -72,16 +97,16 @@ def _globals(file: Any) -> list[str]:
     for opcode, argument, _ in pickletools.genops(file):
         if opcode.name in ("MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"):
             key = len(memo) if argument is None else int(argument)
-            memo[key] = pushed[-1] if pushed else _UNKNOWN
+            memo[key] = pushed[-1] if pushed else UNKNOWN
         elif opcode.name in ("BINGET", "LONG_BINGET", "GET"):
-            pushed.append(memo.get(int(argument), _UNKNOWN))
+            pushed.append(memo.get(int(argument), UNKNOWN))
         elif "UNICODE" in opcode.name or "STRING" in opcode.name:
             pushed.append(str(argument))
         else:
             if opcode.name in ("GLOBAL", "INST"):
                 names.append(str(argument).replace(" ", "."))
             elif opcode.name == "STACK_GLOBAL":
-                names.append(".".join(pushed[-2:]) if len(pushed) > 1 else _UNKNOWN)
+                names.append(".".join(pushed[-2:]) if len(pushed) > 1 else UNKNOWN)
             elif opcode.name in ("EXT1", "EXT2", "EXT4"):
                 names.append(f"copyreg extension {argument}")
             pushed.clear()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from converter.errors import UnreadableModelError
 from converter.formats import Source
@@ -37,11 +39,21 @@ def load(path: Path, *, trust: bool, factory: str | None) -> Source:
     check_whole(path)
     if factory is None:
         raise needed(path, "weights (safetensors)")
+    return into_module(path, NAME, read_weights(path), factory)
+
+
+def read_weights(path: Path) -> Mapping[str, Any]:
+    """Return the tensors by name.
+
+    Raises:
+        UnreadableModelError: the file is damaged.
+    """
+    check_whole(path)
     framework("torch", "weights for a PyTorch module")
     library = framework("safetensors.torch", "a safetensors file")
     with reading(path, "a safetensors file"):
-        weights = library.load_file(str(path))
-    return into_module(path, NAME, weights, factory)
+        weights: Mapping[str, Any] = library.load_file(str(path))
+    return weights
 
 
 def check_whole(path: Path) -> None:

@@ -12,6 +12,7 @@ from converter.formats import Source
 from converter.formats.content import ZIP, head, inner
 from converter.formats.factory import build, listed, needed
 from converter.formats.pickles import LEGACY_MAGIC, globals_of, suspicious
+from converter.formats.prefixes import Fit, fit
 from converter.formats.reading import framework, reading
 
 NAME = "state_dict"
@@ -19,6 +20,9 @@ FRAMEWORK = "torch"
 
 HOLDERS = ("state_dict", "model_state_dict", "model", "module", "net", "weights")
 """Where training scripts keep the weights in a checkpoint with other things beside them."""
+
+NOT_WEIGHTS = ("optim", "sched", "scaler", "rng", "callback", "loop")
+"""Parts of keys under which a checkpoint has tensors that are no weights."""
 
 
 def is_torch_save(path: Path) -> bool:
@@ -59,18 +63,27 @@ def load(path: Path, *, trust: bool, factory: str | None) -> Source:
     """
     if factory is None:
         raise needed(path, "weights (a PyTorch state_dict)")
+    return into_module(path, NAME, read_weights(path), factory)
+
+
+def read_weights(path: Path) -> Mapping[str, Any]:
+    """Return the tensors by name; no code that the file names runs.
+
+    Raises:
+        UnreadableModelError: the file is damaged, or holds no weights.
+    """
     torch = framework("torch", "a PyTorch state_dict")
     with reading(path, "a PyTorch state_dict"):
         mapped = head(path, 4) == ZIP
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped or None)
-    return into_module(path, NAME, weights_in(path, content), factory)
+    return weights_in(path, content)
 
 
 def weights_in(path: Path, content: Any) -> Mapping[str, Any]:
     """Return the tensors by name; looks into a checkpoint that has other things beside them.
 
     Raises:
-        UnreadableModelError: there are none.
+        UnreadableModelError: there are none, or it is not clear which.
     """
     if _tensors(content):
         return dict(content)
@@ -78,6 +91,14 @@ def weights_in(path: Path, content: Any) -> Mapping[str, Any]:
         for key in HOLDERS:
             if _tensors(content.get(key)):
                 return dict(content[key])
+        keys = [key for key, item in content.items() if _tensors(item) and _may_hold(str(key))]
+        if len(keys) == 1:
+            return dict(content[keys[0]])
+        if keys:
+            raise UnreadableModelError(
+                f"{path} holds weights under several keys: {listed(map(str, keys))}",
+                hint="Save those of one model under the key 'state_dict'.",
+            )
         found = f"a dictionary with the keys {listed(map(str, content))}"
     else:
         found = f"a {type(content).__name__}"
@@ -85,6 +106,10 @@ def weights_in(path: Path, content: Any) -> Mapping[str, Any]:
         f"{path} holds no weights by name but {found}",
         hint="Save model.state_dict(), alone or under the key 'state_dict'.",
     )
+
+
+def _may_hold(key: str) -> bool:
+    return not any(part in key.lower() for part in NOT_WEIGHTS)
 
 
 def _tensors(content: Any) -> bool:
@@ -113,34 +138,43 @@ def into_module(path: Path, kind: str, weights: Mapping[str, Any], factory: str)
     with reading(path, "weights"):
         model = build(factory, torch.nn.Module, "an nn.Module")
     own = model.state_dict()
-    prefix = "module."  # what nn.DataParallel puts before every name
-    if all(name.startswith(prefix) for name in weights) and not any(
-        name.startswith(prefix) for name in own
-    ):
-        weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
-    problems = misfits(own, weights)
+    found = fit(own, weights)
+    problems = misfits(own, weights, found)
     if problems:
         raise UsageError(
             f"the weights in {path} do not fit the model that {factory} builds: "
             + "; ".join(problems),
-            hint="Build the model with the settings that it was trained with.",
+            hint="Build the model with the settings that it was trained with; --inspect lists the "
+            "names and shapes in the file.",
         )
+    fitting = {name: weights[found.names[name]] for name in own}
     with reading(path, "weights"):
-        model.load_state_dict(weights)
-    return Source(FRAMEWORK, kind, model.eval(), path)
+        model.load_state_dict(fitting)
+    return Source(FRAMEWORK, kind, model.eval(), path, notes=told(path, found))
 
 
-def misfits(own: Mapping[str, Any], weights: Mapping[str, Any]) -> list[str]:
+def told(path: Path, found: Fit) -> list[str]:
+    """Say what was done to the names, and which weights of the file are not the model's."""
+    if not (found.taken or found.added or found.compiled):
+        return []
+    left = f"; not of this model: {listed(found.beside)}" if found.beside else ""
+    return [f"names of the weights in {path.name}: {found}{left}"]
+
+
+def misfits(own: Mapping[str, Any], weights: Mapping[str, Any], found: Fit) -> list[str]:
     """Say which names are missing or unexpected, and which shapes differ."""
     problems = []
-    if missing := [name for name in own if name not in weights]:
-        problems.append(f"missing {listed(missing)}")
-    if unexpected := [name for name in weights if name not in own]:
-        problems.append(f"unexpected {listed(unexpected)}")
+    if found.others:
+        problems.append(f"several prefixes fit: {listed(map(repr, found.others))}")
+    if found.missing:
+        problems.append(f"missing {listed(found.missing)}")
+    if found.unexpected:
+        problems.append(f"unexpected {listed(found.unexpected)}")
     shapes = [
-        f"{name} has {list(tensor.shape)}, the model {list(own[name].shape)}"
-        for name, tensor in weights.items()
-        if hasattr(own.get(name), "shape") and tuple(own[name].shape) != tuple(tensor.shape)
+        f"{name} has {list(weights[given].shape)}, the model {list(own[name].shape)}"
+        for name, given in found.names.items()
+        if all(hasattr(item, "shape") for item in (own[name], weights[given]))
+        and tuple(own[name].shape) != tuple(weights[given].shape)
     ]
     if shapes:
         problems.append(f"of another shape: {listed(shapes, 4)}")
