@@ -53,7 +53,7 @@ class Options:
     early: Early | None = None
 
 
-@dataclass
+@dataclass(repr=False)
 class Conversion:
     """What came of a conversion.
 
@@ -68,6 +68,8 @@ class Conversion:
         engine: ``"native"`` or ``"onnx2tf"``.
         notes: what the user should know, e.g. why the engine was chosen.
         stages: name, seconds and size of each stage.
+        source: what was converted, in words.
+        target: what it became, in words.
     """
 
     model: Any
@@ -78,6 +80,15 @@ class Conversion:
     engine: str = "native"
     notes: list[str] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
+    source: str = "a model"
+    target: str = "a model"
+
+    def __str__(self) -> str:
+        from converter.summary import summary
+
+        return summary(self)
+
+    __repr__ = __str__
 
 
 def convert(
@@ -177,6 +188,7 @@ def convert(
             result.path = path
     result.notes[:0] = notes
     result.notes += removed
+    result.source, result.target = in_words(source), TARGET_WORDS[to]
     result.stages = progress.stages
     return result
 
@@ -194,6 +206,18 @@ def with_examples(options: Options, inputs: Any, signature: Signature) -> Option
     if examples is None:
         return options
     return replace(options, verifier_options={**options.verifier_options, "inputs": examples})
+
+
+TARGET_WORDS = {
+    "tf": "TensorFlow SavedModel", "keras": "Keras model", "tflite": "LiteRT file",
+    "torch": "PyTorch artifact", "onnx": "ONNX file",
+}  # fmt: skip
+
+
+def in_words(source: Source) -> str:
+    """Return name, framework and format of a source: ``net.pt2 (torch, exported program)``."""
+    name = source.path.name if source.path is not None else type(source.model).__name__
+    return f"{name} ({source.framework}, {source.kind.replace('_', ' ')})"
 
 
 def early_workers(model: Any, options: Options) -> Early:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import converter
 from converter import errors
 from converter.engines import native
 from converter.signature import Signature
+from verify.report.result import Latency, Stage, Timing
 
 
 class Net(nn.Module):
@@ -259,3 +261,31 @@ def test_a_type_that_the_target_lacks_says_what_carries_it(to: str) -> None:
     assert result.signature.outputs[0].dtype == "int4"
     assert result.signature.outputs[0].carried_as == "int8"
     assert result.signature.inputs[0].carried_as is None
+
+
+def test_print_says_what_came_of_it(net: nn.Module, tmp_path: Path) -> None:
+    result = converter.convert(net, "onnx", inputs=SPECS, output=tmp_path / "net.onnx")
+    lines = str(result).splitlines()
+    told = {line[:10].strip(): line[10:] for line in lines if line[:10].strip()}
+    assert told["from"] == "Net (torch, module)"
+    assert told["to"] == f"ONNX file: {tmp_path / 'net.onnx'}"
+    assert told["input"] == SPECS[0]
+    assert told["verified"].startswith("yes: ")
+    assert "largest difference" in str(result)
+    assert told["weights"].endswith(f"of {len(result.report.weights.weights)}")
+    result.report.latency = Latency(Timing(1.0, 1.0, 1), Timing(2.0, 2.0, 1), 2.0, None)
+    result.notes.append("look here")
+    assert "latency   2.00 times the source's" in str(result)
+    assert "note      look here" in repr(result)
+    item = next(iter(result.report.runs[0].outputs))
+    wrong = replace(result.report.runs[0].outputs[item], passed=False, reason="it is off")
+    run = replace(result.report.runs[0], stage=Stage.MISMATCH, outputs={item: wrong})
+    result.report.runs[0] = run
+    assert "verified  NO, it FAILED" in str(result)
+    assert "it is off" in str(result)
+
+
+def test_print_of_what_was_neither_written_nor_verified(net: nn.Module) -> None:
+    result = converter.convert(net, "torch", inputs=SPECS, verify=False)
+    assert "to        PyTorch artifact: in memory, not written" in str(result)
+    assert "verified  no: nothing was compared" in str(result)
