@@ -96,9 +96,13 @@ class Early:
         self._folder = TemporaryFolder()
         self.sides: dict[str, WorkerSide] = {}
         self.aside = arrangement.aside()
-        if a is not None:
-            self._load(arrangement, a)
-        self._warm(arrangement, to)
+        try:
+            if a is not None:
+                self._load(arrangement, a)
+            self._warm(arrangement, to)
+        except BaseException:
+            self.close()
+            raise
 
     def _load(self, arrangement: Arrangement, a: Path) -> None:
         from converter.formats import recognise
