@@ -74,6 +74,11 @@ class Budget:
     def __post_init__(self) -> None:
         self._start = self.clock()
 
+    def begin(self) -> None:
+        """Begin to run: by default the time is that of the runs, and starting up does not count."""
+        if self.given is None:
+            self._start = self.clock()
+
     @property
     def seconds(self) -> float:
         """The whole time, as far as it is known by now."""

@@ -123,6 +123,7 @@ class Job:
         ]
         self._begin()
         planned = calls.sequences(cases) if self.calls else cases
+        self.budget.begin()
         done = self._runs(planned, signature, feeds, views, {}, most=1)
         if self._keeps(next(iter(done.values()))):
             planned, done, self.seen = calls.sequences(planned), {}, NumbersSeen()

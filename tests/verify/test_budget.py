@@ -124,6 +124,15 @@ def test_a_costly_model_has_more_time_by_default() -> None:
     assert not budget.another()  # 39 s are left, and a run takes 40
 
 
+def test_by_default_starting_up_does_not_count() -> None:
+    for given, left in ((None, DEFAULT), (60.0, 10.0)):
+        clock = Clock()
+        budget = Budget(given, clock=clock)
+        clock.now = 50.0
+        budget.begin()
+        assert budget.left == left
+
+
 def test_time_is_kept_for_what_comes_after_the_runs() -> None:
     clock = Clock()
     budget = Budget(10.0, reserved=0.5, clock=clock)
