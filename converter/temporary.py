@@ -8,6 +8,7 @@ nobody's. A file system without such locks has nothing swept.
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import re
 import shutil
@@ -86,19 +87,22 @@ def all_in_one_folder() -> Iterator[None]:
     """Send what this process and its children call temporary to a folder that is swept.
 
     TensorFlow and others make files of their own there, and remove them when they end in peace.
+    PyTorch's compiler keeps there what it has compiled: that stays where it was.
     """
     sweep()
+    compiled = os.path.join(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}")
     with TemporaryFolder() as folder:
-        given = os.environ.get("TMPDIR"), tempfile.tempdir
-        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+        given = {name: os.environ.get(name) for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR")}
+        before, tempfile.tempdir = tempfile.tempdir, str(folder)
+        os.environ["TMPDIR"] = str(folder)
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", compiled)
         try:
             yield
         finally:
-            tempfile.tempdir = given[1]
-            if given[0] is None:
-                del os.environ["TMPDIR"]
-            else:
-                os.environ["TMPDIR"] = given[0]
+            tempfile.tempdir = before
+            for name, value in given.items():
+                os.environ.pop(name, None)
+                os.environ |= {} if value is None else {name: value}
 
 
 def _begin(prefix: str) -> str:

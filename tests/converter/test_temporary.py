@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,22 @@ def test_a_folder_is_swept_when_its_process_is_dead_and_not_before(
     assert sweep(".other.", tmp_path) == []
     assert sweep(".out.", tmp_path) == [left]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_this_process_calls_temporary_lies_in_one_folder_that_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    with temporary.all_in_one_folder():
+        made = Path(tempfile.mkdtemp())
+        assert made.parent.parent == tmp_path
+        assert os.environ["TMPDIR"] == str(made.parent)
+        assert Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]).parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
+    assert (os.environ["TMPDIR"], tempfile.tempdir) == (str(tmp_path), str(tmp_path))
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
 
 
 def test_of_two_in_one_process_each_keeps_its_own(tmp_path: Path) -> None:
