@@ -127,24 +127,25 @@ class Budget:
 def most_telling_first(cases: Sequence[Case], signature: Signature) -> list[int]:
     """Return the order in which cases run, as positions: first one for each kind of fault.
 
-    An ordinary case that has no size of 1, then the smallest (a lost axis shows there), then the
-    largest (indices and lengths), then values at each scale, no rows, and then what is left, which
-    are sizes between those. The user's own data stay in their order.
+    The user's own data, then an ordinary case that has no size of 1, then the smallest (a lost axis
+    shows there), then the largest (indices and lengths), then values at each scale, no rows, and
+    then what is left, which are sizes between those.
     """
     places = list(range(len(cases)))
+    own = [place for place in places if cases[place].data is not None]
     ordinary = [
         place
         for place in places
-        if cases[place].data is None
+        if place not in own
         and cases[place].scale == scales.NORMAL
-        and not cases[place].optional
+        and 0 not in cases[place].sizes.values()
     ]
     if not ordinary:
-        return places
+        return list(dict.fromkeys([*own, *places]))
     by_size = sorted(ordinary, key=lambda place: elements(signature, cases[place].sizes))
     whole = [p for p in ordinary if min(cases[p].sizes.values(), default=2) > 1]
     special = [place for place in places if place not in ordinary]
-    order = [*(whole or ordinary)[:1], by_size[0], by_size[-1], *special, *ordinary]
+    order = [*own, *(whole or ordinary)[:1], by_size[0], by_size[-1], *special, *ordinary]
     return list(dict.fromkeys(order))
 
 

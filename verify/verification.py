@@ -172,7 +172,7 @@ def verify(
     )  # fmt: skip
     given, own_data = given_inputs(inputs, data)
     allowed = budget_seconds(budget)
-    if allowed is None and own_data is not None:
+    if allowed is None and own_data is not None and not own_data.examples:
         allowed = math.inf
     time_budget = Budget(allowed, LATENCY if options.latency else 0.0)
     if signature is None and graph is not None:

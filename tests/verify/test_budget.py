@@ -6,6 +6,7 @@ import json
 import math
 import time
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ from converter.errors import UsageError
 from converter.signature import parse_inputs
 from verify import verify
 from verify.budget import COSTLY, DEFAULT, Budget, budget_seconds, most_telling_first
-from verify.inputs import cases
+from verify.inputs import Case, cases
 
 INPUT = "x:float32[batch,4]"
 
@@ -97,8 +98,15 @@ def test_the_first_runs_show_what_one_size_alone_does_not() -> None:
     assert max(first[2].sizes.values()) == max(max(c.sizes.values()) for c in planned)
     scales = [planned[place].scale for place in order[3:9]]
     assert all(scales[: len({c.scale for c in planned if c.scale})])
-    without_rows = next(i for i, place in enumerate(order) if planned[place].optional)
+    without_rows = next(i for i, place in enumerate(order) if 0 in planned[place].sizes.values())
     assert all(not planned[place].scale for place in order[without_rows:])
+
+
+def test_the_user_s_own_data_run_first() -> None:
+    signature = parse_inputs(["x:float32[batch,4]"])
+    own = Case("data", data={"x": np.zeros((2, 4), np.float32)})
+    planned = [*cases(signature, 3), own]
+    assert most_telling_first(planned, signature)[0] == len(planned) - 1
 
 
 class Clock:
