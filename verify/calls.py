@@ -14,10 +14,10 @@ import numpy as np
 
 from converter.signature import Signature, State
 from verify.inputs import Case
+from verify.kept import shown
 from verify.matching import View
 
 if TYPE_CHECKING:
-    from verify.engine import Engine
     from verify.executions import Arrays
     from verify.job import Job
 
@@ -26,11 +26,6 @@ LONGEST, OTHERS = 3, 2
 
 NEXT_SEED = 1 << 20
 """How far apart the seeds of the calls of a sequence are."""
-
-
-def shown(name: str) -> str:
-    """Return how a report calls what a buffer holds after a call."""
-    return f"state {name}"
 
 
 @dataclass
@@ -170,19 +165,3 @@ class Threaded:
             results = run({**given, **state}, index)
             state = {s.input or "": results[shown(s.name)] for s in self.states}
         return results
-
-
-def fresh_copy(engine: Engine) -> Any:
-    """Return a copy of an engine's PyTorch module that holds what it held before the first call."""
-    import copy
-
-    import torch
-
-    from verify.runtimes.torch_tensors import from_numpy
-
-    module = copy.deepcopy(engine.source.model)
-    buffers = dict(module.named_buffers())
-    with torch.no_grad():
-        for name, array in (engine.initial or {}).items():
-            buffers[name].copy_(from_numpy(array))
-    return module

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from converter.errors import EquiportError
 from converter.signature import Signature
 from verify import runtimes
-from verify.calls import shown
+from verify.kept import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,6 +20,7 @@ from verify.budget import Budget, left_out, most_telling_first
 from verify.data import OwnData
 from verify.decisions import undecided
 from verify.digest import of_inputs
+from verify.kept import shown
 from verify.measuring import Measurer
 from verify.plan import narrowed, plan
 from verify.progress import Step
@@ -302,7 +303,7 @@ class Job:
         for values, label in ((values_a, "a"), (values_b, "b")):
             kept = results[label][1].get("kept", {})
             both = [name for name in kept if all(name in results[x][1]["kept"] for x in "ab")]
-            values |= {calls.shown(name): kept[name] for name in both}
+            values |= {shown(name): kept[name] for name in both}
         every = dict.fromkeys([*values_a, *values_b])
         wanted = [name for name in every if name not in self.options.ignore]
         noises = self.measurer.noise(inputs, values_a) if self.measurer else {}

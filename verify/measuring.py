@@ -11,9 +11,10 @@ from converter.errors import ConversionError, EquiportError, first_line
 from converter.graph.state import explicit
 from converter.signature import State
 from verify import matching
-from verify.calls import Threaded, shown
+from verify.calls import Threaded
 from verify.decisions import DecisionNoise
 from verify.executions import Arrays, Executions, InOnnxRuntime
+from verify.kept import shown
 from verify.noise import OutputNoise, Reference
 from verify.report.result import Criterion, Limits
 from verify.sides import Failure

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import keras
-
 
 def named_variables(model: Any) -> dict[str, Any]:
     """Return a model's variables by the source's own names for them, in its order."""
     if hasattr(model, "named_variables"):
         return {name: of_tensorflow(v) for name, v in model.named_variables().items()}
-    if isinstance(model, keras.Layer):
+    if _is_layer(model):
         return _keras_variables(model)
     if isinstance(kept := getattr(model, "weights", None), Mapping):  # a SavedModel of Equiport
         return dict(kept)
     states = "seed_generator_state"  # what Keras exports beside the weights
     pairs = [(v.name.split(":")[0], v) for v in getattr(model, "variables", ())]
     return _unique([(name, v) for name, v in pairs if not name.endswith(states)])
+
+
+def _is_layer(model: Any) -> bool:
+    """Tell a model or layer of Keras, which a worker need not import for anything else."""
+    classes = ((base.__module__, base.__name__) for base in type(model).__mro__)
+    return any(module.startswith("keras.") and name == "Layer" for module, name in classes)
 
 
 def _keras_variables(model: Any) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -90,3 +91,12 @@ def leaf_names(tree: Any, prefix: str) -> Iterator[tuple[int, str]]:
             key = fields[index] if fields else "" if single else str(index)
             base = prefix or ("" if fields or single else "output")
             yield from leaf_names(item, "_".join(part for part in (base, key) if part))
+
+
+def numbers_as_declared(model: torch.jit.ScriptModule, values: Sequence[Any]) -> tuple[Any, ...]:
+    """Return values as a script takes them: numbers where it declares numbers."""
+    kinds = {"int": int, "float": float, "bool": bool}
+    schema: Any = model.forward.schema  # type: ignore[attr-defined]
+    declared = [str(argument.type) for argument in schema.arguments[1:]]
+    pairs = zip_longest(values, declared[: len(values)])
+    return tuple(kinds[kind](value) if kind in kinds else value for value, kind in pairs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from converter.errors import ConversionError
-from verify.calls import fresh_copy, shown
+from verify.kept import fresh_copy, shown
 from verify.runtimes.torch_runtime import ModuleRunner
 from verify.runtimes.torch_tensors import to_numpy
 

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from converter.errors import ConversionError
 from converter.temporary import TemporaryFolder
 from verify.arrays import read, write
-from verify.calls import fresh_copy
+from verify.kept import fresh_copy
 from verify.runtimes.torch_runtime import ModuleRunner
 from verify.runtimes.torch_tensors import to_numpy
 

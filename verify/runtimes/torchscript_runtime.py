@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from converter.formats.torch_signature import numbers_as_declared
 from converter.signature import Signature
-from converter.trace.pytorch.torchscript import numbers_as_declared
 from verify.runtimes.torch_runtime import ModuleRunner, torch_device
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import redirect_stdout
-from itertools import zip_longest
 from typing import Any
 
 import onnx_ir as ir
 import torch
 
 from converter.errors import TraceError
+from converter.formats.torch_signature import numbers_as_declared
 from converter.signature import Signature
 from converter.trace.pytorch.examples import example_sizes, make, open_dims
 from converter.trace.pytorch.open_sizes import Exported
@@ -173,15 +173,6 @@ def _open_axes(signature: Signature) -> dict[str, dict[int, str]]:
         spec.name: {axis: dim for axis, dim in enumerate(spec.shape or ()) if isinstance(dim, str)}
         for spec in signature.inputs
     }
-
-
-def numbers_as_declared(model: torch.jit.ScriptModule, values: Sequence[Any]) -> tuple[Any, ...]:
-    """Return values as a script takes them: numbers where it declares numbers."""
-    kinds = {"int": int, "float": float, "bool": bool}
-    schema: Any = model.forward.schema  # type: ignore[attr-defined]
-    declared = [str(argument.type) for argument in schema.arguments[1:]]
-    pairs = zip_longest(values, declared[: len(values)])
-    return tuple(kinds[kind](value) if kind in kinds else value for value, kind in pairs)
 
 
 def refuse_state(model: torch.jit.ScriptModule, tensors: tuple[torch.Tensor, ...]) -> None:
