@@ -124,6 +124,11 @@ def _value(node: ast.expr, text: str, words: Mapping[str, int]) -> Any:
         return _OPERATORS[type(node.op)](left, right)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_value(node.operand, text, words)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return not _value(node.operand, text, words)
+    if isinstance(node, ast.BoolOp):
+        joined = all if isinstance(node.op, ast.And) else any
+        return joined(_value(item, text, words) for item in node.values)
     if isinstance(node, ast.Compare):
         sides = [_value(side, text, words) for side in (node.left, *node.comparators)]
         kinds = [_COMPARISONS.get(type(op)) for op in node.ops]

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fuzz.kinds import CRASH, INVALID, TIMEOUT
 from benchmarks.fuzz.table import table
 
 SECONDS = 120.0
@@ -48,9 +49,11 @@ class Worker:
         self.process.stdin.write(line.encode() + b"\n")
         self.process.stdin.flush()
         deadline = time.monotonic() + SECONDS
-        case = self.answer(deadline)
-        if "kind" not in case:
+        case: dict[str, Any] = {}
+        while "kind" not in case:
             case |= self.answer(deadline)
+        if case["kind"] == CRASH and "ran" not in case:
+            case["kind"] = INVALID  # the source itself ends the process
         return case
 
     def answer(self, deadline: float) -> dict[str, Any]:
@@ -61,12 +64,12 @@ class Worker:
         while b"\n" not in self.rest:
             if not select.select([pipe], [], [], max(0, deadline - time.monotonic()))[0]:
                 self.stop()
-                return {"kind": "timeout", "cause": "timeout", "detail": f"{SECONDS} s"}
+                return {"kind": TIMEOUT, "cause": "timeout", "detail": f"{SECONDS} s"}
             read = os.read(pipe, 1 << 16)
             if not read:
                 code = self.process.wait()
                 self.stop()
-                return {"kind": "crash", "cause": f"exit code {code}", "detail": ""}
+                return {"kind": CRASH, "cause": f"exit code {code}", "detail": ""}
             self.rest += read
         line, _, self.rest = self.rest.partition(b"\n")
         return dict(json.loads(line))

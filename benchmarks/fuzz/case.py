@@ -88,6 +88,7 @@ class Case:
         layers: names of layers and variables by their token; a token without one is its own name.
         sizes: sizes of the open dimensions: those of the first run, then others.
         lowest: the declared minimum of open dimensions, where it is not 1.
+        written: the result is written to a file, and what is loaded from there is compared.
         number: where it comes from, e.g. ``"seed 1, case 17"``.
     """
 
@@ -102,6 +103,7 @@ class Case:
     layers: Mapping[str, str] = field(default_factory=dict)
     sizes: tuple[Mapping[str, int], ...] = ({},)
     lowest: Mapping[str, int] = field(default_factory=dict)
+    written: bool = False
     number: str = ""
 
     def specs(self) -> list[str]:

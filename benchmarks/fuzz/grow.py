@@ -190,6 +190,8 @@ def run_step(framework: Framework, step: Step, pool: Pool) -> Value:
     if not all(framework.is_tensor(result) for result in results):
         raise Unfit
     value = value_of(framework, step.token, *results)
+    if not casts_exactly(framework, step, value, pool):
+        raise Unfit
     if value.kind == "other" or value.rank != len(value.other) or value.rank > 6:
         raise Unfit
     for result in results:
@@ -202,6 +204,17 @@ def run_step(framework: Framework, step: Step, pool: Pool) -> Value:
             if not largest <= LARGEST and pool.chance(0.97):  # NaN too
                 raise Unfit
     return value
+
+
+def casts_exactly(framework: Framework, step: Step, value: Value, pool: Pool) -> bool:
+    """Tell whether a cast to integers is defined: NaN and what is out of range come out anyhow."""
+    source = pool.values[step.uses[0]] if step.uses else value
+    if value.kind != "int" or source.kind != "float" or source.shape != value.shape:
+        return True
+    if not any(word in step.code for word in ("cast", ".to(", ".long()", ".int()", "type_as")):
+        return True
+    wanted = np.trunc(framework.array(source.first).astype(np.float64))
+    return bool(np.array_equal(wanted, framework.array(value.first).astype(np.float64)))
 
 
 def value_of(framework: Framework, token: str, first: Any, second: Any) -> Value:

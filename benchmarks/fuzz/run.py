@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import traceback
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -37,11 +40,11 @@ class Outcome:
     hint: bool = False
 
 
-def run_case(case: Case, reload: bool = False) -> Outcome:
+def run_case(case: Case, ran: Callable[[], None] = lambda: None) -> Outcome:
     """Convert in this process without verification and compare.
 
     Args:
-        reload: also write the result, load it again and compare that.
+        ran: called when the source has run; a process that dies before that was killed by it.
     """
     framework = framework_of(case.framework)
     try:
@@ -51,18 +54,27 @@ def run_case(case: Case, reload: bool = False) -> Outcome:
         return Outcome(INVALID, type(error).__name__, traceback.format_exc())
     if not runs:
         return Outcome(INVALID, "no size runs", "")
+    ran()
     import converter
     from converter.errors import EquiportError
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            result = converter.convert(model, case.to, inputs=case.specs(), verify=False)
-    except EquiportError as error:
-        return refusal(error)
-    except Exception as error:
-        return Outcome(UNTYPED, cause_of(error), traceback.format_exc())
-    return compare(case, model, framework, runs, Target(case, result))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"out{SUFFIX.get(case.to, '')}" if case.written else None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                result = converter.convert(
+                    model, case.to, inputs=case.specs(), verify=False, output=path
+                )
+                loaded = converter.load(path).model if path is not None else result.model
+        except EquiportError as error:
+            return refusal(error)
+        except Exception as error:
+            return Outcome(UNTYPED, cause_of(error), traceback.format_exc())
+        return compare(case, framework, runs, Target(case, result, loaded))
+
+
+SUFFIX = {"keras": ".keras", "onnx": ".onnx"}
 
 
 def refusal(error: Any) -> Outcome:
@@ -90,8 +102,10 @@ def cause_of(error: BaseException) -> str:
     return f"{type(root).__name__} at {short}:{where.name}: {plain(str(root))[:80]}"
 
 
-def expected(case: Case, model: Any, framework: ModuleType) -> list[tuple[list, list]]:
-    """Return inputs and results of the source, for each choice of sizes that it takes."""
+def expected(
+    case: Case, model: Any, framework: ModuleType
+) -> list[tuple[Mapping[str, int], list, list]]:
+    """Return sizes, inputs and results of the source, for each choice of sizes that it takes."""
     rng = np.random.default_rng(abs(hash_of(case.number)))
     runs = []
     for index, sizes in enumerate(case.sizes):
@@ -104,7 +118,7 @@ def expected(case: Case, model: Any, framework: ModuleType) -> list[tuple[list, 
             if index == 0:
                 raise
             continue
-        runs.append((inputs, results))
+        runs.append((sizes, inputs, results))
     return runs
 
 
@@ -115,36 +129,57 @@ def hash_of(text: str) -> int:
 
 
 class Target:
-    """The result of a conversion, called with arrays."""
+    """The result of a conversion, live or loaded again, called with arrays."""
 
-    def __init__(self, case: Case, result: Any) -> None:
-        self.to, self.result = case.to, result
-        self.carried = [s.carried_as for s in result.signature.outputs]
-        self.carried_in = [s.carried_as for s in result.signature.inputs]
+    def __init__(self, case: Case, result: Any, model: Any) -> None:
+        self.to, self.model, self.signature = case.to, model, result.signature
+        self.carried = [spec.carried_as for spec in self.signature.outputs]
+        self.names = [spec.name for spec in self.signature.outputs]
+
+    def takes(self, sizes: Mapping[str, int]) -> bool:
+        """Tell whether the result's signature allows these sizes; its notes say which not."""
+        from converter.signature import DimRange
+        from converter.sizes import fits
+
+        ranges = {word: self.signature.dims.get(word, DimRange()) for word in sizes}
+        inside = all(
+            ranges[word].minimum <= size <= (ranges[word].maximum or size)
+            for word, size in sizes.items()
+            if word in self.signature.dynamic_dims()
+        )
+        return inside and fits(self.signature, sizes)
 
     def __call__(self, inputs: list[tuple[np.ndarray, str]]) -> list[tuple[np.ndarray, str]]:
         """Return arrays and the names of their element types."""
-        names = [spec.name for spec in self.result.signature.outputs]
         if self.to == "onnx":
-            return run_onnx(self.result.model, inputs)
+            return run_onnx(self.model, inputs)
         framework = framework_of("torch" if self.to == "torch" else "tensorflow")
         tensors = [
-            framework.tensor(array, carried or dtype)
-            for (array, dtype), carried in zip(inputs, self.carried_in, strict=True)
+            framework.tensor(array, spec.carried_as or dtype)
+            for (array, dtype), spec in zip(inputs, self.signature.inputs, strict=True)
         ]
+        results = self.called(tensors)
+        if isinstance(results, dict):
+            results = [results[name] for name in self.names]
+        results = list(results) if isinstance(results, list | tuple) else [results]
+        return [(framework.array(r), framework.dtype(r)) for r in results]
+
+    def called(self, tensors: list[Any]) -> Any:
+        """Call the target in its own way."""
         if self.to == "torch":
             import torch
 
+            model = self.model.module() if hasattr(self.model, "graph_module") else self.model
             with torch.no_grad():
-                results = self.result.model(*tensors)
-        elif self.to == "keras":
-            results = self.result.model(tensors if len(tensors) > 1 else tensors[0])
-            if isinstance(results, dict):
-                results = [results[name] for name in names]
-        else:
-            results = self.result.model(*tensors)
-        results = list(results) if isinstance(results, list | tuple) else [results]
-        return [(framework.array(r), framework.dtype(r)) for r in results]
+                return model(*tensors)
+        if self.to == "keras":
+            return self.model(tensors if len(tensors) > 1 else tensors[0])
+        if hasattr(self.model, "signatures") and not callable(self.model.signatures):
+            names = [spec.name for spec in self.signature.inputs]
+            return self.model.signatures["serving_default"](
+                **dict(zip(names, tensors, strict=True))
+            )
+        return self.model(*tensors)
 
 
 def run_onnx(graph: Any, inputs: list[tuple[np.ndarray, str]]) -> list[tuple[np.ndarray, str]]:
@@ -158,10 +193,12 @@ def run_onnx(graph: Any, inputs: list[tuple[np.ndarray, str]]) -> list[tuple[np.
     return [(np.asarray(r), np.asarray(r).dtype.name) for r in results]
 
 
-def compare(case: Case, model: Any, framework: ModuleType, runs: list, target: Target) -> Outcome:
+def compare(case: Case, framework: ModuleType, runs: list, target: Target) -> Outcome:
     """Hold the target's results against the source's, at every size."""
-    for which, (inputs, results) in enumerate(runs):
-        where = f"sizes {dict(case.sizes[which]) if which < len(case.sizes) else which}"
+    for sizes, inputs, results in runs:
+        where = f"sizes {dict(sizes)}"
+        if not target.takes(sizes):
+            continue
         try:
             got = target(inputs)
         except Exception as error:

@@ -54,6 +54,8 @@ def candidates(case: Case) -> Iterator[Case]:
         step = steps[index]
         for used in step.uses:
             yield without(case, index, used)
+    if case.written:
+        yield replace(case, written=False)
     if case.layers:
         yield replace(case, layers={})
     if case.returned != "one" and len(case.outputs) == 1:

@@ -142,4 +142,5 @@ def script_of(case: Case) -> str:
         + f"inputs = {case.specs()!r}\n"
         + f"# sizes of the open dimensions: {[dict(one) for one in case.sizes]}\n"
         + f"result = converter.convert(model, {case.to!r}, inputs=inputs, verify=False)\n"
+        + ("# written to a file and loaded from there\n" if case.written else "")
     )

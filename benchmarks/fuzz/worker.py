@@ -9,6 +9,8 @@ import random
 import sys
 import time
 import warnings
+from dataclasses import replace
+from typing import Any
 
 from benchmarks.fuzz import plant
 from benchmarks.fuzz.grow import draw_case
@@ -17,6 +19,9 @@ from benchmarks.fuzz.loading import framework_of
 from benchmarks.fuzz.run import run_case
 from benchmarks.fuzz.shrink import shrink
 from benchmarks.fuzz.text import script_of
+
+RELOADED = 10
+"""Every tenth case is written to a file and loaded again."""
 
 
 def main() -> None:
@@ -33,10 +38,14 @@ def main() -> None:
         began = time.monotonic()
         number = f"seed {seed}, {name} case {index}"
         case = draw_case(framework_of(name), random.Random(f"{seed}:{name}:{index}"), number)
-        answers.write(json.dumps({"case": number, "text": script_of(case), "to": case.to,
-                                  "form": case.form}) + "\n")  # fmt: skip
-        answers.flush()
-        outcome = run_case(case)
+        case = replace(case, written=int(index) % RELOADED == 0)
+
+        def tell(**answer: Any) -> None:
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+
+        tell(case=number, text=script_of(case), to=case.to, form=case.form)
+        outcome = run_case(case, lambda: tell(ran=True))
         answer = {
             "kind": outcome.kind, "cause": outcome.cause, "detail": outcome.detail,
             "hint": outcome.hint, "operators": case.operators(),
@@ -52,8 +61,7 @@ def main() -> None:
                     "detail": last.detail,
                     "small": small.operators(),
                 }
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+        tell(**answer)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -150,15 +150,52 @@ def conditioned(
         word = texts.get(str(symbol), "")
         if word.isidentifier():
             _take_range(found, word, bounds, symbol, places)
-    for guard in guards_of(env):
+    return take_guards(found, program, names, guards_of(env), places)
+
+
+def take_guards(
+    found: Found, program: torch.export.ExportedProgram, names: tuple[str, ...],
+    guards: Iterable[Any], places: Places,
+) -> Found:  # fmt: skip
+    """Add the conditions that guards are; ``found`` is changed and returned.
+
+    Raises:
+        TraceError: a guard that does not hold for all sizes is nothing that sizes can say.
+    """
+    env = environment(program)
+    for guard in guards:
         place = places.guards.get(str(guard), Place())
         if not place.own and _of_torch_alone(guard):
             continue
         texts = {str(symbol): text for symbol, text in _texts(env, found.signature, names).items()}
         if not {str(symbol) for symbol in guard.free_symbols} <= set(texts):
             continue  # of a size that depends on values
-        _take_condition(found, python(guard, texts), place)
+        try:
+            _take_condition(found, python(guard, texts), place)
+        except InputSpecError as error:
+            if not _true_of_all(guard):
+                raise unsayable(guard, texts, place) from error
     return found
+
+
+def _true_of_all(guard: Any) -> bool:
+    """Tell whether a guard holds for all sizes that are tried."""
+    symbols = sorted(guard.free_symbols, key=str)
+    cases = product(TRIED if len(symbols) == 1 else FEW, repeat=len(symbols))
+    return all(guard.xreplace(dict(zip(symbols, map(sympy.Integer, case), strict=True))) == True  # noqa: E712
+               for case in cases)  # fmt: skip
+
+
+def unsayable(guard: Any, texts: Mapping[str, str], place: Place) -> TraceError:
+    """Return the error for a condition that expressions of sizes cannot say."""
+    words = [texts[str(symbol)] for symbol in sorted(guard.free_symbols, key=str)]
+    return TraceError(
+        f"the model takes another way for some sizes of {' and '.join(map(repr, words))}, and what "
+        "decides is more than a comparison of integers",
+        module_path=place.module or None,
+        source_line=place.line or None,
+        hint="Write sizes instead of these words in --input, or change the model there.",
+    )
 
 
 def _of_torch_alone(guard: Any) -> bool:
@@ -329,6 +366,11 @@ def python(expression: Any, texts: Mapping[str, str]) -> str:
     if isinstance(expression, sympy.core.relational.Relational):
         left, right = python(expression.lhs, texts), python(expression.rhs, texts)
         return f"{left} {expression.rel_op} {right}"
+    if isinstance(expression, sympy.And | sympy.Or):
+        joint = " and " if isinstance(expression, sympy.And) else " or "
+        return joint.join(f"({python(part, texts)})" for part in expression.args)
+    if isinstance(expression, sympy.Not):
+        return f"not ({python(expression.args[0], texts)})"
     for printed in (str(expression), PythonPrinter().doprint(expression).replace("math.", "")):
         try:
             size_of(printed, {str(symbol): 7 for symbol in expression.free_symbols})

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 from unittest import mock
 
+import sympy
 import torch
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
@@ -113,7 +114,8 @@ def _note(places: Places, env: ShapeEnv, before: State, names: dict[int, str]) -
 def guards_of(env: ShapeEnv) -> list[Any]:
     """Return all conditions on symbols that a trace rests on, as sympy has them."""
     deferred = [item.expr for items in env.deferred_runtime_asserts.values() for item in items]
-    return [*(guard.expr for guard in env.guards), *deferred]
+    whole = [*(guard.expr for guard in env.guards), *deferred]
+    return [part for guard in whole for part in sympy.And.make_args(guard)]
 
 
 def _place(frame: FrameType | None, names: dict[int, str]) -> Place:

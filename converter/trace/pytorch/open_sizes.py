@@ -22,8 +22,8 @@ from converter.expressions import size_of, words_in
 from converter.signature import DimRange, Signature
 from converter.sizes import fits, nearest
 from converter.trace.pytorch.examples import Example, example_sizes, from_signature
-from converter.trace.pytorch.findings import Found, conditioned, lowest, related
-from converter.trace.pytorch.guards import Places, recorded
+from converter.trace.pytorch.findings import Found, conditioned, lowest, related, take_guards
+from converter.trace.pytorch.guards import Places, environment, guards_of, recorded
 
 STEPS = (1, 8, 32)
 """Open sizes in the examples: any, multiples of 8, multiples of 32, until the model takes them."""
@@ -149,6 +149,27 @@ def _with_findings(
         return Exported(program, example.names, found.signature, list(found.notes.values()))
     found = _joined(found, conditioned(program, named.names, found.signature, places))
     return Exported(program, named.names, found.signature, list(found.notes.values()))
+
+
+def guards_before(exported: Exported) -> frozenset[str]:
+    """Return what a program rests on before its operators are decomposed."""
+    env = environment(exported.program)
+    return frozenset(map(str, guards_of(env))) if env is not None else frozenset()
+
+
+def found_while_translated(exported: Exported, before: frozenset[str]) -> Exported:
+    """Take over what operators' decompositions asked of sizes: their guards come after the export.
+
+    Without this a decomposition that looks at a size keeps what it found for the example.
+    """
+    env = environment(exported.program)
+    if env is None or not exported.names:
+        return exported
+    new = [guard for guard in guards_of(env) if str(guard) not in before]
+    found = Found(exported.signature)
+    found = take_guards(found, exported.program, exported.names, new, Places())
+    notes = [*exported.notes, *found.notes.values()]
+    return replace(exported, signature=found.signature, notes=notes)
 
 
 _APART = re.compile(r"^(?P<left>[^<>=!]+) (?P<kind><|>) (?P<right>[^<>=!]+)$")

@@ -18,7 +18,12 @@ from converter.formats.torch_words import words_of
 from converter.graph.clean import clean
 from converter.signature import Signature
 from converter.trace.pytorch import state, torchscript
-from converter.trace.pytorch.open_sizes import Exported, export_open
+from converter.trace.pytorch.open_sizes import (
+    Exported,
+    export_open,
+    found_while_translated,
+    guards_before,
+)
 from converter.trace.pytorch.provenance import record_provenance
 from converter.trace.pytorch.quantized import refuse_quantized
 from converter.trace.pytorch.recurrent import whole_layers
@@ -57,7 +62,7 @@ def trace(
             assert signature is not None
             with evaluating(source.model):
                 return clean(torchscript.trace_loops(source.model, signature, given))
-        program, names = exported.program, exported.names
+        program, names, before = exported.program, exported.names, guards_before(exported)
         if not names:
             specs = own.inputs if own else ()
             names = tuple(s.name for s in specs) or tuple(program.graph_signature.user_inputs)
@@ -68,6 +73,7 @@ def trace(
             raise
         except Exception as error:
             raise as_trace_error(error) from error
+    exported = found_while_translated(exported, before)
     model = onnx_program.model
     bind_weights(model, program, frozenset(changed))
     name_inputs(model, names, exported.signature if signature else own)
