@@ -391,13 +391,9 @@ class Job:
         told: dict[tuple[Uncompared, str], list[str]] = {}
         for run in report.runs:
             why, empty = run.uncompared, 0 in run.sizes.values()
-            refused = why is Uncompared.A_REFUSES and not empty
-            if refused or why not in (
-                None,
-                Uncompared.A_REFUSES,
-                Uncompared.EMPTY,
-                Uncompared.RANDOM,
-            ):
+            if why is None or why in (Uncompared.EMPTY, Uncompared.RANDOM):
+                continue
+            if why is not Uncompared.A_REFUSES or not empty:
                 told.setdefault((why, run.reason), []).append(run.title)
         for (why, reason), titles in told.items():
             line = f"not compared, {why.words}: {'; '.join(titles)}: {reason}"

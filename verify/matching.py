@@ -192,8 +192,8 @@ def feed(signature: Signature, view: View, rename: Mapping[str, str], findings: 
     if not own or set(names.values()) <= known:
         pass
     elif view.signature is None or not view.signature.inputs:
-        if own := by_position(wanted, view.input_names):  # a callable takes them in order
-            pairs = ", ".join(f"{name!r} as {own[name]!r}" for name in wanted)
+        if order := by_position(wanted, view.input_names):  # a callable takes them in order
+            pairs = ", ".join(f"{name!r} as {order[name]!r}" for name in wanted)
             findings.append(f"{view.label} has other names for its inputs: in order, {pairs}")
     elif len(wanted) == len(own) == 1:
         findings.append(f"the input is called {wanted[0]!r}, in {view.label} {own[0]!r}")
