@@ -278,6 +278,8 @@ def trace_stage(
 
     with progress.stage("trace") as stage:
         said = declared(source, inputs, dynamic)
+        if said.fixed:
+            bind_fixed(source, said.fixed)
         graph = trace(source, said.signature, said.examples, options)
         tell(graph, source.notes)
         signature = with_bounds(signature_of(graph), graph)
@@ -286,6 +288,32 @@ def trace_stage(
         signature = with_taken_sizes(graph, signature)
         stage.detail = describe(graph)
     return graph, signature
+
+
+def bind_fixed(source: Source, fixed: dict[str, Any]) -> None:
+    """Let every call of a live module pass arguments that are no tensors; in place.
+
+    Raises:
+        UsageError: the source is no live module, or takes no such arguments.
+    """
+    import inspect
+
+    names = ", ".join(fixed)
+    if source.framework != "torch" or source.kind != "module" or source.path is not None:
+        raise UsageError(
+            f"{names}: only a live nn.Module takes arguments that are no tensors",
+            hint="Give the module in place of the file, or leave these arguments out.",
+        )
+    from converter.formats.torch_call import bound
+
+    taken = inspect.signature(source.model.forward).parameters
+    everything = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in taken.values())
+    if not everything and (unknown := [name for name in fixed if name not in taken]):
+        raise UsageError(
+            f"the model has no argument called {unknown[0]!r}",
+            hint=f"It takes: {', '.join(taken)}.",
+        )
+    source.model = bound(source.model, fixed)
 
 
 def trace(source: Source, signature: Any, examples: dict[str, Any], options: Options) -> ir.Model:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from converter.errors import UsageError
+from converter.formats.torch_call import as_called
 from converter.signature import Signature
 from verify.binding import bind, input_names, parameters_of
 from verify.runtimes.torch_precision import full_float32
@@ -97,7 +98,8 @@ def open(source: Source, device: str, signature: Signature | None) -> TorchRunne
         place = next((p.device for p in module.parameters()), place)
     own = getattr(module, "signature", None)
     own = own if isinstance(own, Signature) else None
-    runner = ModuleRunner(module, place, source.signature or own)
+    called, _ = as_called(module)
+    runner = ModuleRunner(called, place, source.signature or own)
     runner.declared = own is not None or source.record is not None
     return runner
 

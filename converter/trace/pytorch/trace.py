@@ -7,17 +7,20 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import onnx_ir as ir
 import torch
 
-from converter.errors import EquiportError, TraceError, UsageError
+from converter.errors import ConversionError, EquiportError, TraceError, UsageError
 from converter.formats import Source
+from converter.formats.torch_call import as_called
 from converter.formats.torch_signature import output_names
 from converter.formats.torch_words import words_of
 from converter.graph.clean import clean
 from converter.signature import Signature
-from converter.trace.pytorch import state, torchscript
+from converter.trace.pytorch import eager_attention, state, torchscript
+from converter.trace.pytorch.distributions import without_checks
 from converter.trace.pytorch.open_sizes import (
     Exported,
     export_open,
@@ -57,23 +60,17 @@ def trace(
     own = source.record.signature if source.record else None
     with quiet():
         try:
-            exported = export(source, signature, given)
+            exported, onnx_program, changed = with_any_attention(
+                source, signature, given, keep_paths
+            )
         except torchscript.LoopError:
             assert signature is not None
             with evaluating(source.model):
                 return clean(torchscript.trace_loops(source.model, signature, given))
-        program, names, before = exported.program, exported.names, guards_before(exported)
-        if not names:
-            specs = own.inputs if own else ()
-            names = tuple(s.name for s in specs) or tuple(program.graph_signature.user_inputs)
-        try:
-            with whole_layers(), state.new_values_as_outputs() as changed:
-                onnx_program = to_onnx(program, keep_paths=keep_paths)
-        except EquiportError:
-            raise
-        except Exception as error:
-            raise as_trace_error(error) from error
-    exported = found_while_translated(exported, before)
+    program, names = exported.program, exported.names
+    if not names:
+        specs = own.inputs if own else ()
+        names = tuple(s.name for s in specs) or tuple(program.graph_signature.user_inputs)
     model = onnx_program.model
     bind_weights(model, program, frozenset(changed))
     name_inputs(model, names, exported.signature if signature else own)
@@ -85,6 +82,47 @@ def trace(
     model.producer_name, model.producer_version = "equiport", None
     tell(model, exported.notes, exported.signature)
     return clean(model)
+
+
+Translated = tuple[Exported, Any, Any]
+"""The exported program, `torch.onnx`'s program, and the buffers that each call changes."""
+
+
+def with_any_attention(
+    source: Source, signature: Signature | None, given: Any, keep_paths: bool
+) -> Translated:
+    """Export and translate; a model of transformers with its plain attention if need be."""
+    try:
+        return translated(source, signature, given, keep_paths)
+    except ConversionError as error:
+        module = isinstance(source.model, torch.nn.Module)
+        kinds = eager_attention.chosen(source.model) if module else []
+        if not kinds:
+            raise
+        refusal = error
+    try:
+        with eager_attention.plain_attention(source.model):
+            result = translated(source, signature, given, keep_paths)
+    except ConversionError:
+        raise refusal from None
+    result[0].notes.append(eager_attention.note(kinds, refusal))
+    return result
+
+
+def translated(
+    source: Source, signature: Signature | None, given: Any, keep_paths: bool
+) -> Translated:
+    """Export, and translate what comes out to ONNX."""
+    exported = export(source, signature, given)
+    before = guards_before(exported)
+    try:
+        with whole_layers(), state.new_values_as_outputs() as changed:
+            onnx_program = to_onnx(exported.program, keep_paths=keep_paths)
+        return found_while_translated(exported, before), onnx_program, changed
+    except EquiportError:
+        raise
+    except Exception as error:
+        raise as_trace_error(error) from error
 
 
 @contextmanager
@@ -135,8 +173,17 @@ def export(
         if isinstance(model, torch.jit.ScriptModule):
             with evaluating(model):
                 return torchscript.export_script(model, signature, given)
-        with whole_layers(), torch.no_grad(), evaluating(model), state.assigned_in_place(model):
-            return export_open(model, signature, given)
+        called, notes = as_called(model)
+        with (
+            whole_layers(),
+            without_checks(),
+            torch.no_grad(),
+            evaluating(called),
+            state.assigned_in_place(called),
+        ):
+            exported = export_open(called, signature, given)
+            exported.notes[:0] = notes
+            return exported
     except (EquiportError, torchscript.LoopError):
         raise
     except Exception as error:
