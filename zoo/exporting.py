@@ -65,9 +65,10 @@ def save_program(model: Any, side: Side, path: Path) -> None:
     """Write a PyTorch module as an exported program."""
     import torch
 
+    from converter.trace.pytorch.causes import as_trace_error
     from converter.trace.pytorch.examples import from_signature
     from converter.trace.pytorch.open_sizes import export_module
-    from converter.trace.pytorch.trace import as_trace_error, quiet
+    from converter.trace.pytorch.trace import quiet
 
     if side.weights_only:
         raise TraceError(

@@ -61,7 +61,7 @@ def attention(
     bias = _bias(q, k, attn_mask, nonpad_kv_seqlen, is_causal, windows, past)
     present = (k, v)
     if q.shape[1] != k.shape[1]:
-        k, v = (tf.repeat(t, q.shape[1] // t.shape[1], axis=1) for t in (k, v))
+        k, v = (tf.repeat(t, dims(q)[1] // dims(t)[1], axis=1) for t in (k, v))
     root = tf.cast(math.sqrt(1 / math.sqrt(q.shape[-1]) if scale is None else scale), q.dtype)
     scores = raw = tf.matmul(q * root, k * root, transpose_b=True)
     if softcap:

@@ -6,7 +6,7 @@ import inspect
 import keyword
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -187,6 +187,19 @@ def _said(name: str, sizes: Mapping[str, int]) -> int | None:
         return None
     size = ends[0] + ends[1] if match["sign"] == "plus" else ends[0] - ends[1]
     return size if size > 1 else None
+
+
+def tried_inputs(
+    signature: Signature, given: Mapping[str, torch.Tensor] | None = None
+) -> list[TensorSpec]:
+    """Return the inputs with the sizes that an example has."""
+    sizes = example_sizes(signature)
+    specs = []
+    for spec in signature.inputs:
+        own = (given or {}).get(spec.name)
+        shape = own.shape if own is not None else [size_of(d, sizes) for d in spec.shape or ()]
+        specs.append(replace(spec, shape=tuple(map(int, shape))))
+    return specs
 
 
 def make(spec: TensorSpec, sizes: Mapping[str, int]) -> torch.Tensor:

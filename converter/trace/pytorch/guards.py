@@ -136,6 +136,24 @@ def _place(frame: FrameType | None, names: dict[int, str]) -> Place:
     return Place(line, module, own)
 
 
+def place_of(error: BaseException, module: torch.nn.Module | None) -> Place:
+    """Return where an error was raised: the last frame that is not torch's, and its module."""
+    names = {id(child): name for name, child in module.named_modules()} if module else {}
+    line, path = "", ""
+    trace = error.__traceback__
+    while trace is not None:
+        frame, number = trace.tb_frame, trace.tb_lineno
+        file = frame.f_code.co_filename
+        ours = file.startswith(OURS)
+        if not ours and not file.startswith(TORCH) and "/sympy/" not in file:
+            line = f"{relative(file)}:{number}"
+        holder = frame.f_locals.get("self")
+        if isinstance(holder, torch.nn.Module):
+            path = names.get(id(holder), path)
+        trace = trace.tb_next
+    return Place(line, path)
+
+
 def environment(program: torch.export.ExportedProgram) -> ShapeEnv | None:
     """Return the environment that a program's symbols live in."""
     for node in program.graph.nodes:

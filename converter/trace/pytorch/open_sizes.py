@@ -21,6 +21,7 @@ from converter.errors import EquiportError
 from converter.expressions import size_of, words_in
 from converter.signature import DimRange, Signature
 from converter.sizes import fits, nearest
+from converter.trace.pytorch.causes import chain_of, words_of
 from converter.trace.pytorch.examples import Example, example_sizes, from_signature
 from converter.trace.pytorch.findings import Found, conditioned, lowest, related, take_guards
 from converter.trace.pytorch.guards import Places, environment, guards_of, recorded
@@ -89,6 +90,8 @@ def export_open(
         refusal = error
     if not signature.dynamic_dims():
         raise refusal
+    if not _about_sizes(refusal):
+        raise refusal
     for sizes in [None] if given else tried_sizes(signature):
         try:
             return _with_findings(module, signature, given, sizes)
@@ -96,6 +99,8 @@ def export_open(
             raise
         except Exception as error:
             last = error
+        if not _about_sizes(last):
+            break
         if sizes and (better := _demanded(last, sizes)) != sizes:
             try:
                 return _with_findings(module, signature, given, better)
@@ -118,6 +123,18 @@ def _demanded(error: Exception, sizes: dict[str, int]) -> dict[str, int]:
         return sizes
     refused, wanted = int(match["size"]), int(match["low"])
     return {word: wanted if size == refused else size for word, size in sizes.items()}
+
+
+_OTHER = (
+    "GuardOnDataDependentSymNode", "DataDependentOutputException", "UnsupportedOperatorException",
+    "DynamicOutputShapeException",
+)  # fmt: skip
+
+
+def _about_sizes(error: Exception) -> bool:
+    """Tell whether other sizes, or relations between them, might help against an error."""
+    causes = {type(link).__name__ for link in chain_of(error)}
+    return not causes & set(_OTHER) and (words_of(chain_of(error)[-1]) == ("", None))
 
 
 def _constrained(error: Exception) -> bool:

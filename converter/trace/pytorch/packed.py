@@ -2,10 +2,10 @@
 
 `pack_padded_sequence` sorts rows by length and lines their steps up one after the other: how many
 rows each step has depends on the lengths, and `torch.export` cannot follow that. While
-`padded_inside` is active, a packed sequence remembers the padded tensor that it was made of, and its
-lengths stand in place of ``batch_sizes``: a recurrent layer reads both, and becomes one operator
-with lengths, and `pad_packed_sequence` gets the layer's output back as it is. Whoever reads ``data``
-itself gets the steps one after the other, as PyTorch has them.
+`padded_inside` is active, a packed sequence remembers the padded tensor that it was made of, and
+its lengths stand in place of ``batch_sizes``: a recurrent layer reads both, and becomes one
+operator with lengths, and `pad_packed_sequence` gets the layer's output back as it is. Whoever
+reads ``data`` itself gets the steps one after the other, as PyTorch has them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 import onnx_ir as ir
 import torch
 
-from converter.errors import ConversionError, EquiportError, TraceError, UsageError
+from converter.errors import ConversionError, EquiportError, UsageError
 from converter.formats import Source
 from converter.formats.torch_call import as_called
 from converter.formats.torch_signature import output_names
@@ -20,7 +20,9 @@ from converter.formats.torch_words import words_of
 from converter.graph.clean import clean
 from converter.signature import Signature
 from converter.trace.pytorch import eager_attention, state, torchscript
+from converter.trace.pytorch.causes import as_trace_error
 from converter.trace.pytorch.distributions import without_checks
+from converter.trace.pytorch.examples import tried_inputs
 from converter.trace.pytorch.open_sizes import (
     Exported,
     export_open,
@@ -122,7 +124,12 @@ def translated(
     except EquiportError:
         raise
     except Exception as error:
-        raise as_trace_error(error) from error
+        raise as_trace_error(error, module_of(source)) from error
+
+
+def module_of(source: Source) -> torch.nn.Module | None:
+    """Return the live module of a source that is one."""
+    return source.model if isinstance(source.model, torch.nn.Module) else None
 
 
 @contextmanager
@@ -187,7 +194,8 @@ def export(
     except (EquiportError, torchscript.LoopError):
         raise
     except Exception as error:
-        raise as_trace_error(error) from error
+        tried = ", ".join(map(str, tried_inputs(signature, given)))
+        raise as_trace_error(error, model, tried) from error
 
 
 def name_inputs(model: ir.Model, names: tuple[str, ...], signature: Signature | None) -> None:
@@ -256,41 +264,3 @@ def name_outputs(model: ir.Model, names: list[str]) -> None:
         if clash is not None and clash is not value:
             clash.name = f"{name}_inner"
         value.name = name
-
-
-_USER_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
-
-
-def as_trace_error(error: Exception) -> TraceError:
-    """Say in one message what the exporter stumbled over, and where in the user's code."""
-    root: BaseException = error
-    while root.__cause__ is not None:
-        root = root.__cause__
-    text = str(root)
-    if fixed := re.search(
-        r"marked (\w+) as dynamic but your code specialized it to be a constant "
-        r"\((\d+)\)",
-        text,
-    ):
-        return TraceError(
-            f"the model fixes the dimension {fixed[1]!r} at {fixed[2]}, so it cannot be dynamic",
-            hint=f"Write {fixed[2]} instead of {fixed[1]} in --input, or change the model.",
-        )
-    if "Constraints violated" in text or "not all values" in text:
-        lines = [line.strip(" -") for line in text.splitlines() if line.strip().startswith("-")]
-        return TraceError(
-            "the declared dynamic dimensions do not fit the model: " + "; ".join(lines)[:600],
-            hint="Narrow them in --input (for example seq<=512), or write sizes instead of words.",
-        )
-    frames = [m for m in _USER_FRAME.finditer(text) if "/torch/" not in m["file"]]
-    source_line = None
-    if frames:
-        source_line = f"{frames[-1]['file'].rsplit('/', 1)[-1]}:{frames[-1]['line']}"
-    summary = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    summary = re.sub(r"\x1b\[[0-9;]*m", "", summary)
-    return TraceError(
-        f"PyTorch could not trace the model: {type(root).__name__}: {summary[:500]}",
-        source_line=source_line,
-        hint="Data-dependent Python control flow and unregistered custom operators cannot be "
-        "traced; torch.export.draft_export(model, inputs) lists every place.",
-    )
