@@ -16,7 +16,7 @@ from converter.checks import (
     comparison_options,
     keywords,
 )
-from converter.errors import ConversionError, VerificationFailed, first_line
+from converter.errors import ConversionError, UsageError, VerificationFailed, first_line
 from converter.formats import Source
 from converter.progress import Progress, Stage, count, size
 from converter.requirements import SOURCE, TARGET_FRAMEWORK, require
