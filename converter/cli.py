@@ -39,6 +39,10 @@ def convert(
             "--model", metavar="pkg.mod:factory", help="Builds the model that a weights file is of."
         ),
     ] = None,
+    signature: Annotated[
+        str | None,
+        typer.Option("--signature", metavar="NAME", help="Which signature of a SavedModel."),
+    ] = None,
     purpose: Annotated[
         str, typer.Option("--for", metavar="PURPOSE", help="inference or training.")
     ] = "inference",
@@ -129,6 +133,7 @@ def convert(
                 keep_failed=keep_failed, keep_paths=keep_paths, python_onnx2tf=python_onnx2tf,
                 verifier_options={"rtol": rtol, "atol": atol, "seeds": seeds, "latency": latency},
                 progress=progress, python_torch=python_torch, python_tf=python_tf, budget=budget,
+                signature=signature,
             )  # fmt: skip
         except VerificationFailed as error:
             invocation.show_report(error.report, report)

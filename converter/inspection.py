@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class Inspection:
         weights: name, dtype, shape and whether it is trained, of every weight.
         notes: what else there is to know: how names become those of a given model.
         alone: the file holds weights and no model, so that nobody knows which are trained.
+        signatures: those of a SavedModel that has several, or one that is not the default.
     """
 
     framework: str
@@ -33,6 +34,7 @@ class Inspection:
     weights: tuple[tuple[str, str, tuple[int, ...], bool], ...]
     notes: tuple[str, ...] = ()
     alone: bool = False
+    signatures: dict[str, Signature] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -41,6 +43,7 @@ class Inspection:
             "kind": self.kind,
             "path": str(self.path) if self.path else None,
             "signature": self.signature.to_json() if self.signature else None,
+            "signatures": {name: one.to_json() for name, one in self.signatures.items()},
             "weights": [
                 {"name": name, "dtype": dtype, "shape": list(shape), "trainable": trainable}
                 for name, dtype, shape, trainable in self.weights
@@ -53,7 +56,12 @@ class Inspection:
         if self.alone:
             lines += self._listed()
             return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
-        if self.signature is None:
+        for name, one in self.signatures.items():
+            inputs, outputs = (", ".join(map(str, part)) for part in (one.inputs, one.outputs))
+            lines.append(f"signature  {name}({inputs}) -> {outputs}")
+        if self.signature is None and self.signatures:
+            lines.append("choose a signature with --signature NAME")
+        elif self.signature is None:
             lines.append("inputs: the file does not say; describe them with --input")
         else:
             lines += [f"input   {spec}" for spec in self.signature.inputs]
@@ -103,6 +111,7 @@ def inspect(model: Any, *, trust: bool = False, factory: str | None = None) -> I
         source.signature,
         tuple(listing[source.framework](source)),
         tuple(source.notes),
+        signatures=several_signatures(source) if source.kind == "saved_model" else {},
     )
 
 
@@ -159,6 +168,16 @@ def of_weights(
         else:
             notes.append(f"they do not fit the model of {factory} ({found}): {'; '.join(problems)}")
     return Inspection("torch", kind, path, None, tensors, tuple(notes), alone=True)
+
+
+def several_signatures(source: Source) -> dict[str, Signature]:
+    """Return the signatures of a SavedModel, nothing if the default is its only one."""
+    from converter.formats.tensorflow_signature import SERVING, served_signature, signatures_of
+
+    found = signatures_of(source.model)
+    if set(found) <= {SERVING}:
+        return {}
+    return {name: served_signature(found[name]) for name in sorted(found)}
 
 
 def torch_weights(source: Source) -> list[tuple[str, str, tuple[int, ...], bool]]:

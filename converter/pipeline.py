@@ -114,6 +114,7 @@ def convert(
     python_torch: str | None = None,
     python_tf: str | None = None,
     budget: str | float | None = None,
+    signature: str | None = None,
 ) -> Conversion:
     """Convert a model, verify the result, and only then hand it over.
 
@@ -140,6 +141,7 @@ def convert(
             loading and tracing a file, rebuilding and saving the target, running either side.
         budget: seconds for the verification, or ``"30s"``, ``"2m"``, ``"none"``; see
             `verify.verify`.
+        signature: which signature of a SavedModel that has several.
 
     Raises:
         UsageError: the arguments do not make sense.
@@ -170,6 +172,7 @@ def convert(
         progress.message(f"{line[0].upper()}{line[1:]}.")
     if path is not None:
         refuse_existing(path)
+    model = with_signature(model, signature)
     check_target(options, path)
     if verify:
         check_comparison(model, options)
@@ -177,11 +180,11 @@ def convert(
         if verify and path is not None and options.verifier is None:
             options.early = early_workers(model, options)
             stack.callback(options.early.close)
-        source, graph, signature = traced(model, inputs, dynamic, options, progress)
+        source, graph, described = traced(model, inputs, dynamic, options, progress)
         notes = taken_notes(graph)
         temporary = stack.enter_context(staged(path)) if path is not None else None
-        options = with_examples(options, inputs, signature)
-        result = by_engine(source, graph, signature, temporary, options, progress, verify)
+        options = with_examples(options, inputs, described)
+        result = by_engine(source, graph, described, temporary, options, progress, verify)
         if path is not None:
             assert temporary is not None
             publish(temporary, path)
@@ -227,6 +230,31 @@ def early_workers(model: Any, options: Options) -> Early:
     given, names = comparison_options(options), keywords(arrange)
     arrangement = arrange(**{name: value for name, value in given.items() if name in names})
     return Early(arrangement, Path(model) if isinstance(model, str | Path) else None, options.to)
+
+
+def with_signature(model: Any, name: str | None) -> Any:
+    """Choose a signature of a SavedModel: ``path#name`` for a file, a loaded one in place.
+
+    Raises:
+        UsageError: the model is no SavedModel, or has no such signature.
+    """
+    if name is None:
+        return model
+    from converter.formats import saved_model
+
+    what = f"{model}" if isinstance(model, str | Path) else f"a {type(model).__name__}"
+    if isinstance(model, str | Path) and saved_model.recognise(Path(model)):
+        return saved_model.folder_of(Path(model)).with_name(
+            f"{saved_model.folder_of(Path(model)).name}#{name}"
+        )
+    if isinstance(model, str | Path) or not hasattr(model, "signatures"):
+        raise UsageError(
+            f"--signature chooses a signature of a SavedModel, and {what} is none",
+            hint="Leave --signature out.",
+        )
+    from converter.formats.tensorflow_signature import one_signature
+
+    return one_signature(model, name, what)
 
 
 def load(model: Any, *, trust: bool = False, factory: str | None = None) -> Source:

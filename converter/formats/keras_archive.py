@@ -15,6 +15,7 @@ from converter.errors import UnreadableModelError, UntrustedModelError, UsageErr
 from converter.formats import Source
 from converter.formats.content import member, members
 from converter.formats.factory import build
+from converter.formats.keras_two import modernised
 from converter.formats.reading import framework, one_line, reading
 from converter.formats.writing import writing
 from converter.record import Record
@@ -51,9 +52,33 @@ def load(path: Path, *, trust: bool, factory: str | None) -> Source:
     keras = keras_on_tensorflow("a .keras archive")
     if own:
         framework("converter.formats.keras_model", "a .keras archive of Equiport")
-    with reading(path, "a Keras model", CLASSES), ending(path, ".keras") as file:
+    with in_keras_3(path, config) as file, reading(path, "a Keras model", CLASSES):
         model = keras.saving.load_model(str(file), compile=False, safe_mode=not trust)
     return of_model(path, NAME, model)
+
+
+@contextmanager
+def in_keras_3(path: Path, config: dict[str, Any]) -> Iterator[Path]:
+    """Give an archive that Keras 3 reads: the file itself, or a copy in the words of Keras 3.
+
+    Raises:
+        UnreadableModelError: Keras 2 wrote something that Keras 3 has no words for.
+    """
+    modern = modernised(path, config)
+    if modern == config:
+        with ending(path, ".keras") as file:
+            yield file
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.keras"
+        with zipfile.ZipFile(path) as source, zipfile.ZipFile(file, "w") as target:
+            for name in source.namelist():
+                if name == CONFIG:
+                    target.writestr(name, json.dumps(modern))
+                    continue
+                with source.open(name) as content, target.open(name, "w", force_zip64=True) as copy:
+                    shutil.copyfileobj(content, copy, 1 << 20)
+        yield file
 
 
 CLASSES = (

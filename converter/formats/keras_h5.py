@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from converter.formats.keras_archive import (
     refuse_code,
     with_factory,
 )
+from converter.formats.keras_two import modernised
 from converter.formats.reading import framework, reading
 
 NAME = "keras_h5"
@@ -49,9 +53,33 @@ def load(path: Path, *, trust: bool, factory: str | None) -> Source:
     if not trust:
         refuse_code(path, config)
     keras = keras_on_tensorflow("a Keras .h5 file")
-    with reading(path, "a Keras model", CLASSES), ending(path, suffix) as file:
+    with in_keras_3(path, config, suffix) as file, reading(path, "a Keras model", CLASSES):
         model = keras.saving.load_model(str(file), compile=False, safe_mode=not trust)
     return of_model(path, NAME, model)
+
+
+@contextmanager
+def in_keras_3(path: Path, config: dict[str, Any], suffix: str) -> Iterator[Path]:
+    """Give a file that Keras 3 reads: the file itself, or a copy in the words of Keras 3.
+
+    Raises:
+        UnreadableModelError: Keras 2 wrote something that Keras 3 has no words for.
+    """
+    modern = modernised(path, config)
+    if modern == config:
+        with ending(path, suffix) as file:
+            yield file
+        return
+    h5py = framework("h5py", "an HDF5 file")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"model{suffix}"
+        with h5py.File(file, "w") as target, h5py.File(path, "r") as source:
+            for name in ("keras_version", "backend"):
+                if name in source.attrs:
+                    target.attrs[name] = source.attrs[name]
+            target.attrs["model_config"] = json.dumps(modern).encode()
+            source.copy("model_weights", target)
+        yield file
 
 
 def configuration(path: Path) -> tuple[dict[str, Any] | None, str]:

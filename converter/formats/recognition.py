@@ -27,7 +27,7 @@ FORMATS = (
 
 READABLE = (
     "Equiport reads .pt2, TorchScript, PyTorch pickles and weights, .safetensors, SavedModel "
-    "folders, .keras, .h5, .tflite and .onnx."
+    "folders, .keras, .h5 and .onnx; .tflite files it runs and verifies, but cannot convert."
 )
 
 
@@ -59,7 +59,14 @@ def recognised(path: Path) -> ModuleType:
 
 def check_present(path: Path) -> None:
     """Refuse what is not there, and empty files."""
-    if not path.exists():
+    from converter.formats.saved_model import folder_of
+
+    if not path.exists() and not folder_of(path).exists():
+        if found := checkpoint_files(path):
+            raise UnreadableModelError(
+                f"{path} is a TensorFlow checkpoint, variables without a model: {', '.join(found)}",
+                hint=CHECKPOINT,
+            )
         hint = neighbour(path) or "Check the path."
         if path.is_symlink():
             hint = f"It is a link to {path.readlink()}, which does not exist."
@@ -68,8 +75,34 @@ def check_present(path: Path) -> None:
         raise UnreadableModelError(f"{path} is empty", hint="Copy or download it again.")
 
 
+CHECKPOINT = (
+    "Build its model in TensorFlow, load the checkpoint into it and save it with "
+    "tf.saved_model.save (TensorFlow 1: simple_save after Saver.restore); give that folder."
+)
+
+GRAPH = (
+    "Load it in TensorFlow (tf.compat.v1.import_graph_def), wrap inputs and outputs "
+    "(tf.compat.v1.wrap_function, prune) and save that with tf.saved_model.save; give that folder."
+)
+
+
+def checkpoint_files(path: Path) -> list[str]:
+    """Return the files of a checkpoint that goes by a prefix, e.g. ``model.ckpt-100``."""
+    if not path.parent.is_dir():
+        return []
+    names = sorted(item.name for item in path.parent.iterdir())
+    parts = (f"{path.name}.index", f"{path.name}.meta", f"{path.name}.data-")
+    return [name for name in names if name.startswith(parts)]
+
+
 def advice(path: Path) -> str | None:
     """Say what a neighbour of a model, or a model that is cut off, probably is."""
+    if path.is_file() and (path.suffix == ".index" or ".data-" in path.name):
+        return f"It is a part of a TensorFlow checkpoint, which has no model. {CHECKPOINT}"
+    if path.is_file() and path.suffix == ".meta":
+        return f"It is the graph of a TensorFlow 1 checkpoint, for training. {CHECKPOINT}"
+    if path.is_file() and path.suffix == ".pb":
+        return f"It may be a frozen TensorFlow 1 graph, which does not name its inputs. {GRAPH}"
     if path.suffix == ".onnx":
         return "It ends in .onnx, but has no ONNX graph: copy or download it again."
     if path.name == "saved_model.pbtxt":
@@ -77,5 +110,5 @@ def advice(path: Path) -> str | None:
     if path.is_dir() and (path / "variables").is_dir():
         return "A SavedModel has a saved_model.pb beside its variables; that file is missing."
     if path.is_dir() and (path / "checkpoint").is_file():
-        return "This is a checkpoint: load it into its model, and give a SavedModel of that."
+        return f"It is a folder of TensorFlow checkpoints, which have no model. {CHECKPOINT}"
     return None

@@ -20,8 +20,17 @@ RECORD = Path("assets.extra") / records.FILE_NAME
 
 
 def folder_of(path: Path) -> Path:
-    """Return the SavedModel folder for itself or for the graph file in it."""
+    """Return the SavedModel folder for itself, for the graph file in it, or for a signature."""
+    path, _ = parted(path)
     return path.parent if path.name == GRAPH and path.is_file() else path
+
+
+def parted(path: Path) -> tuple[Path, str | None]:
+    """Take ``model#signature`` apart: the path, and the name of the signature if there is one."""
+    stem, mark, name = path.name.rpartition("#")
+    if not mark or path.exists() or not (path.with_name(stem or "#")).exists():
+        return path, None
+    return path.with_name(stem), name
 
 
 def recognise(path: Path) -> bool:
@@ -32,11 +41,13 @@ def recognise(path: Path) -> bool:
 def load(path: Path, *, trust: bool, factory: str | None) -> Source:
     """Load the folder; the signature is that of ``serving_default``, or of the record.
 
+    ``folder#name`` has the signature of that name.
+
     Raises:
         UntrustedModelError: the graph calls Python or touches files, and ``trust`` is not given.
         UnreadableModelError: a part is missing or damaged.
     """
-    folder = folder_of(path)
+    folder, (_, chosen) = folder_of(path), parted(path)
     check_whole(folder)
     tf: Any = framework("tensorflow", "a SavedModel")
     framework("converter.formats.tensorflow_signature", "a SavedModel")
@@ -44,16 +55,29 @@ def load(path: Path, *, trust: bool, factory: str | None) -> Source:
         refuse_code(folder)
     with reading(path, "a SavedModel"):
         model = tf.saved_model.load(str(folder))
+        if chosen is not None:
+            from converter.formats.tensorflow_signature import one_signature
+
+            one_signature(model, chosen, str(folder))
         record = records.read(folder / RECORD)
         signature = record.signature if record else _signature(model)
     return Source(FRAMEWORK, NAME, model, path, signature, record)
 
 
 def _signature(model: Any) -> Any:
-    from converter.formats.tensorflow_signature import served_function, served_signature
+    from converter.formats.tensorflow_signature import (
+        served_function,
+        served_signature,
+        traced_inputs,
+        undecided,
+    )
+    from converter.signature import Signature
 
     function = served_function(model)
-    return served_signature(function) if function is not None else None
+    if function is not None:
+        return served_signature(function)
+    inputs = traced_inputs(model)
+    return Signature(inputs) if inputs and not undecided(model) else None
 
 
 def check_whole(folder: Path) -> None:
@@ -73,7 +97,7 @@ def check_whole(folder: Path) -> None:
 
 
 def refuse_code(folder: Path) -> None:
-    """Look through the graph for operators that call Python or touch files.
+    """Look through the graph for operators that are not known to be plain computation.
 
     Raises:
         UntrustedModelError: says which, and in which function.
@@ -84,7 +108,7 @@ def refuse_code(folder: Path) -> None:
         found = findings((folder / GRAPH).read_bytes())
     if found:
         raise UntrustedModelError(
-            f"{folder} calls Python or touches files: {'; '.join(found[:4])}",
+            f"{folder} has operators that may call code or touch files: {'; '.join(found[:4])}",
             hint="If you trust whoever made it, add --trust (trust=True in Python).",
         )
 

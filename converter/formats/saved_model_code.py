@@ -1,33 +1,18 @@
-"""Operators in a SavedModel that are more than a graph: they call Python or touch files."""
+"""Operators in a SavedModel that are more than a computation, or are not known to be one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-CODE = frozenset(
-    "PyFunc PyFuncStateless EagerPyFunc ReadFile WriteFile MatchingFiles LoadAndRemapMatrix "
-    "ImmutableConst Save SaveSlices Restore RestoreSlice TextLineDataset TFRecordDataset "
-    "TFRecordDatasetV2 FixedLengthRecordDataset FixedLengthRecordDatasetV2 LMDBDataset SqlDataset "
-    "CSVDataset CSVDatasetV2 SaveDataset SaveDatasetV2 LoadDataset SnapshotDataset "
-    "SnapshotDatasetV2 CacheDataset CacheDatasetV2 TextLineReader TextLineReaderV2 WholeFileReader "
-    "WholeFileReaderV2 TFRecordReader TFRecordReaderV2 FixedLengthRecordReader "
-    "FixedLengthRecordReaderV2 LMDBReader CreateSummaryFileWriter CreateSummaryDbWriter "
-    "WriteSummary WriteGraphSummary DebugIdentityV2".split()
-)
-"""Refused wherever they stand."""
+from converter.formats.saved_model_operators import COMPUTING
 
 CHECKPOINT = frozenset(
     "SaveV2 RestoreV2 MergeV2Checkpoints ShardedFilename CheckpointReader".split()
 )
 """Every SavedModel has them for its variables; refused where a call of the model leads to them."""
 
-_URLS = {
-    "PrintV2": "output_stream",
-    "DebugIdentity": "debug_urls",
-    "DebugNanCount": "debug_urls",
-    "DebugNumericSummary": "debug_urls",
-}
+_STREAMS = {"PrintV2": "output_stream"}
 """Operators that write to a file if this attribute says so."""
 
 
@@ -50,7 +35,7 @@ def findings(content: bytes) -> list[str]:
     for graph in saved.meta_graphs:
         functions = {item.signature.name: item for item in graph.graph_def.library.function}
         for place, node in every_node(graph.graph_def, functions):
-            if node.op in CODE or _writes(node):
+            if node.op not in COMPUTING | CHECKPOINT or _writes(node):
                 found[f"{node.op} ({place})"] = None
         for name in reachable(graph, functions):
             for node in functions[name].node_def:
@@ -72,7 +57,7 @@ def every_node(graph_def: Any, functions: dict[str, Any]) -> Iterator[tuple[str,
 
 
 def _writes(node: Any) -> bool:
-    attribute = _URLS.get(node.op)
+    attribute = _STREAMS.get(node.op)
     if attribute is None or attribute not in node.attr:
         return False
     value = node.attr[attribute]

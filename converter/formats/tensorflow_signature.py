@@ -9,7 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
-from converter.errors import TraceError
+from converter.errors import TraceError, UsageError
 from converter.signature import Signature, TensorSpec
 
 SERVING = "serving_default"
@@ -30,12 +30,77 @@ def spec_of(name: str, tensor: Any) -> TensorSpec:
     return TensorSpec(name, tf.as_dtype(tensor.dtype).name, dims)
 
 
-def served_function(model: Any) -> Any:
-    """Return the function that a loaded SavedModel serves, ``None`` if it serves none."""
+def signatures_of(model: Any) -> dict[str, Any]:
+    """Return the signatures of a loaded SavedModel by name; nothing for other models."""
     signatures = getattr(model, "signatures", None)
-    if signatures is None or callable(signatures):
+    return {} if signatures is None or callable(signatures) else dict(signatures)
+
+
+def served_function(model: Any) -> Any:
+    """Return the function that a loaded SavedModel serves, the only one if there is one.
+
+    ``None`` if it serves none, or several of which none is chosen: see `one_signature`.
+    """
+    found = signatures_of(model)
+    return next(iter(found.values())) if len(found) == 1 else found.get(SERVING)
+
+
+def one_signature(model: Any, name: str, what: str) -> Any:
+    """Let a loaded SavedModel serve one of its signatures alone; in place.
+
+    Raises:
+        UsageError: it has none of that name.
+    """
+    found = signatures_of(model)
+    if name not in found:
+        raise UsageError(
+            f"{what} has no signature {name!r}",
+            hint=f"It has: {', '.join(sorted(found)) or 'none'}.",
+        )
+    model.signatures = {SERVING: found[name]}
+    return model
+
+
+def undecided(model: Any) -> UsageError | None:
+    """Return the error for several signatures of which none is chosen."""
+    found = signatures_of(model)
+    if len(found) < 2 or SERVING in found:
         return None
-    return dict(signatures).get(SERVING)
+    return UsageError(
+        f"the SavedModel has {len(found)} signatures: {', '.join(sorted(found))}",
+        hint="Choose one with --signature NAME (signature= in Python).",
+    )
+
+
+def traced_inputs(model: Any) -> tuple[TensorSpec, ...]:
+    """Describe the inputs for which the call of a loaded module was traced before it was saved.
+
+    Where it was traced several times, the description that is open wherever another one is; nothing
+    where there is no such one, or where tensors are not its only arguments (flags may be false).
+    """
+    found = []
+    call = model.__call__ if callable(model) else None
+    for function in getattr(call, "concrete_functions", ()):
+        positional, keywords = function.structured_input_signature
+        leaves = tf.nest.flatten((positional, keywords))
+        specs = [leaf for leaf in leaves if isinstance(leaf, tf.TensorSpec)]
+        if specs and all(leaf in (False, None) for leaf in leaves if leaf not in specs):
+            found.append(specs)
+    for specs in found:
+        if all(len(specs) == len(other) and _covers(specs, other) for other in found):
+            names = [spec.name or f"input_{index}" for index, spec in enumerate(specs)]
+            return tuple(map(spec_of, names, specs))
+    return ()
+
+
+def _covers(specs: list, others: list) -> bool:
+    """Tell whether each description is open wherever the other one is not the same."""
+    return all(
+        a.dtype == b.dtype
+        and (a.shape.rank is None or a.shape.rank == b.shape.rank)
+        and all(x is None or x == y for x, y in zip(a.shape, b.shape, strict=True))
+        for a, b in zip(specs, others, strict=True)
+    )
 
 
 def served_inputs(function: Any) -> tuple[TensorSpec, ...]:

@@ -15,8 +15,47 @@ def named_variables(model: Any) -> dict[str, Any]:
     if isinstance(kept := getattr(model, "weights", None), Mapping):  # a SavedModel of Equiport
         return dict(kept)
     states = "seed_generator_state"  # what Keras exports beside the weights
-    pairs = [(v.name.split(":")[0], v) for v in getattr(model, "variables", ())]
-    return _unique([(name, v) for name, v in pairs if not name.endswith(states)])
+    return {name: v for name, v in _own_names(model).items() if not name.endswith(states)}
+
+
+def _own_names(model: Any) -> dict[str, Any]:
+    """Return variables by their own names; by their paths in the object where names repeat.
+
+    A loaded SavedModel of a plain `tf.Module` has no list of variables, so they are looked for in
+    the tree of its objects.
+    """
+    paths = _variable_paths(model)
+    listed = list(getattr(model, "variables", ()))
+    found = list({id(v): v for v in (*listed, *(v for _, v in paths))}.values())
+    named = [(v.name.split(":")[0], v) for v in found]
+    if len({name for name, _ in named}) == len(named):
+        return dict(named)
+    path_of = {id(v): path for path, v in reversed(paths)}
+    return _unique([(path_of.get(id(v), name), v) for name, v in named])
+
+
+def _variable_paths(model: Any) -> list[tuple[str, Any]]:
+    """Return the variables in a tree of objects with the shortest path to each, in its order."""
+    import tensorflow as tf
+    from tensorflow.python.checkpoint.trackable_view import TrackableView
+    from tensorflow.python.trackable.base import Trackable
+
+    if not isinstance(model, Trackable):
+        return []
+    view, found = TrackableView(model), []
+    waiting: list[tuple[str, Any]] = [("", model)]
+    seen = {id(model)}
+    for path, item in waiting:
+        for name, child in view.children(item).items():
+            if id(child) in seen or name == "signatures":
+                continue
+            seen.add(id(child))
+            whole = f"{path}/{name}" if path else name
+            if isinstance(child, tf.Variable):
+                found.append((whole, child))
+            else:
+                waiting.append((whole, child))
+    return found
 
 
 def _is_layer(model: Any) -> bool:

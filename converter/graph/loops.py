@@ -8,6 +8,7 @@ that is not known before.
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
@@ -19,7 +20,10 @@ DOMAIN = "equiport"
 
 def count_loops(model: ir.Model) -> ir.Model:
     """Rewrite every counting `Loop` of the main graph; in place."""
-    found = [node for node in list(model.graph) if node.op_type == "Loop" and is_counting(node)]
+    loops = [node for node in list(model.graph) if node.op_type == "Loop"]
+    for node in loops:
+        give_trip_count(node)
+    found = [node for node in loops if is_counting(node)]
     for node in found:
         rewrite(node)
     if found:
@@ -32,6 +36,72 @@ def count_loops(model: ir.Model) -> ir.Model:
 def body_of(node: ir.Node) -> ir.Graph:
     """Return a loop's body: inputs ``iteration, condition, carried...``, outputs likewise."""
     return node.attributes["body"].as_graph()
+
+
+def give_trip_count(node: ir.Node) -> None:
+    """Write the limit in a loop's condition as its trip count, where it has none; in place.
+
+    ``while i < n``, with ``i`` from 0 in steps of 1 and an integer ``n`` that stays the same:
+    Keras 2 writes its recurrent layers like that.
+    """
+    if node.inputs[0] is not None:
+        return
+    body, graph = body_of(node), node.graph
+    limit = limit_of(body.outputs[0], node, body) if body.outputs else None
+    if limit is None or graph is None:
+        return
+    trips = ir.node("Cast", [limit], attributes={"to": int(ir.DataType.INT64)})
+    trips.outputs[0].type, trips.outputs[0].shape = ir.TensorType(ir.DataType.INT64), ir.Shape([])
+    node.replace_input_with(0, trips.outputs[0])
+    if is_counting(node):
+        graph.insert_before(node, trips)
+    else:
+        node.replace_input_with(0, None)
+
+
+def limit_of(value: ir.Value | None, node: ir.Node, body: ir.Graph) -> ir.Value | None:
+    """Return what a loop counts to, as a value outside of it; ``None`` if that is not known."""
+    value = plain(value)
+    producer = value.producer() if value is not None else None
+    if producer is None:
+        return None
+    if producer.op_type == "And":
+        found = [limit_of(item, node, body) for item in producer.inputs]
+        return next((item for item in found if item is not None), None)
+    done, limit = compared(producer)
+    if done is None or not is_next_iteration(done, node, body):
+        return None
+    limit = plain(limit)
+    index = position(body, limit) if limit is not None else None
+    if index is not None:
+        limit = plain(node.inputs[index]) if is_invariant(body, index) else None
+    elif limit is not None and (known := constant(limit)) is not None:
+        limit = written_before(node, known)
+    elif limit is not None and limit.graph is body:
+        return None
+    return limit if limit is not None and limit.dtype in _INTEGERS else None
+
+
+_INTEGERS = (ir.DataType.INT32, ir.DataType.INT64)
+
+
+def written_before(node: ir.Node, known: np.ndarray) -> ir.Value:
+    """Return a constant in the graph around a loop."""
+    own = ir.node("Constant", [], attributes={"value": ir.tensor(known.reshape(()))})
+    own.outputs[0].type = ir.TensorType(ir.DataType.from_numpy(known.dtype))
+    own.outputs[0].shape = ir.Shape([])
+    assert node.graph is not None
+    node.graph.insert_before(node, own)
+    return own.outputs[0]
+
+
+def compared(node: ir.Node) -> tuple[ir.Value | None, ir.Value | None]:
+    """Return the smaller and the larger side of ``a < b`` or ``b > a``, nothing of other nodes."""
+    if node.op_type == "Less":
+        return node.inputs[0], node.inputs[1]
+    if node.op_type == "Greater":
+        return node.inputs[1], node.inputs[0]
+    return None, None
 
 
 def is_counting(node: ir.Node) -> bool:
@@ -55,9 +125,8 @@ def starts(value: ir.Value | None, trips: ir.Value) -> bool:
         return False
     if producer.op_type == "And":
         return all(starts(item, trips) for item in producer.inputs)
-    if producer.op_type != "Less":
-        return False
-    return is_number(producer.inputs[0], 0) and same(plain(producer.inputs[1]), plain(trips))
+    first, limit = compared(producer)
+    return is_number(first, 0) and same(plain(limit), plain(trips))
 
 
 def same(a: ir.Value | None, b: ir.Value | None) -> bool:
@@ -89,9 +158,9 @@ def counts(value: ir.Value | None, node: ir.Node, body: ir.Graph) -> bool:
         return False
     if producer.op_type == "And":
         return all(counts(item, node, body) for item in producer.inputs)
-    if producer.op_type != "Less":
+    done, limit = compared(producer)
+    if done is None:
         return False
-    done, limit = producer.inputs
     counted = plain(done) is body.inputs[0] or is_next_iteration(done, node, body)
     return counted and is_trip_count(limit, node, body)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import UnreadableModelError
+from converter.formats.tensorflow_signature import served_function, undecided
 from converter.formats.tensorflow_variables import named_variables
 from converter.signature import Signature
+from verify.runtimes import tensorflow_runtime
 from verify.runtimes.tensorflow_runtime import TensorFlowRunner, tf_device
 
 if TYPE_CHECKING:
     import numpy as np
 
     from converter.formats import Source
-
-SIGNATURE = "serving_default"
 
 
 class SavedModelRunner(TensorFlowRunner):
@@ -37,21 +37,23 @@ class SavedModelRunner(TensorFlowRunner):
         return {name: outputs[name] for name in order}
 
 
-def open(source: Source, device: str, signature: Signature | None) -> SavedModelRunner:
-    """Take the serving signature, or the only one that there is.
+def open(source: Source, device: str, signature: Signature | None) -> TensorFlowRunner:
+    """Take the serving signature, or the only one that there is; without any, the module's call.
 
     Raises:
+        UsageError: it has several signatures, and none is chosen.
         UnreadableModelError: the SavedModel serves nothing.
     """
     place = tf_device(device)
-    signatures = dict(source.model.signatures)
-    function = signatures.get(SIGNATURE)
-    if function is None and len(signatures) == 1:
-        function = next(iter(signatures.values()))
+    function = served_function(source.model)
+    if function is None and (error := undecided(source.model)):
+        raise error
+    if function is None and callable(source.model):
+        return tensorflow_runtime.open(source, device, signature)
     if function is None:
         raise UnreadableModelError(
-            f"the SavedModel {source.path or ''} has no signature {SIGNATURE!r}",
-            hint=f"It has: {', '.join(signatures) or 'none'}. Save it with signatures=...",
+            f"the SavedModel {source.path or ''} has no signature and no call",
+            hint="Save it with signatures=...",
         )
     runner = SavedModelRunner(source.model, function, place, source.signature)
     used = {variable.name.split(":")[0]: variable for variable in function.variables}

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from converter.errors import InputSpecError, UsageError
+from converter.errors import InputSpecError, TraceError, UsageError
 from converter.formats import Source
 from converter.formats.tensorflow_signature import (
     keras_inputs,
@@ -16,6 +16,8 @@ from converter.formats.tensorflow_signature import (
     served_function,
     served_inputs,
     symbolic_inputs,
+    traced_inputs,
+    undecided,
     words,
 )
 from converter.formats.tensorflow_variables import named_variables
@@ -39,21 +41,32 @@ class Traced:
     variables: dict[str, Any]
 
 
-def concrete(source: Source, signature: Signature | None, *, training: bool = False) -> Traced:
+def concrete(source: Source, signature: Signature | None) -> Traced:
     """Trace a live Keras model, `tf.Module`, `tf.function` or loaded SavedModel.
 
     Raises:
         UsageError: the model does not say what its inputs are, and nobody else did.
         InputSpecError: the declared inputs do not fit.
+        TraceError: it is a LiteRT file.
     """
     model = source.model
+    if source.kind == "tflite":
+        raise TraceError(
+            f"{source.path} is a LiteRT model (.tflite), which Equiport writes, runs and "
+            "verifies; it cannot convert one yet",
+            hint="Convert the model that it was made from: a SavedModel, a Keras file, or PyTorch.",
+        )
     if signature is None and source.record:  # it knows the words of the dynamic dimensions
         signature = Signature(source.record.signature.inputs)
     if _is_keras(model):
-        return _from_keras(model, signature, training)
+        return _from_keras(model, signature)
     served = served_function(model)
     if served is not None:
         return _from_signature(model, served, signature)
+    if error := undecided(model):
+        raise error
+    if signature is None and (inputs := traced_inputs(model)):
+        signature = Signature(inputs)
     return _from_function(model, signature)
 
 
@@ -63,7 +76,7 @@ def _is_keras(model: Any) -> bool:
     return isinstance(model, keras.Layer)
 
 
-def _from_keras(model: Any, signature: Signature | None, training: bool) -> Traced:
+def _from_keras(model: Any, signature: Signature | None) -> Traced:
     if not model.built and signature is None:
         raise UsageError(
             f"the Keras model {model.name!r} is not built, so its inputs have no shape",
@@ -85,7 +98,7 @@ def _from_keras(model: Any, signature: Signature | None, training: bool) -> Trac
             if own
             else (tensors[0] if count == 1 else list(tensors))
         )
-        return model(packed, training=training)
+        return model(packed, training=False)
 
     function = tf.function(call, autograph=False).get_concrete_function(*map(tensor_spec, inputs))
     names = keras_output_names(model) or output_names(function.structured_outputs)

@@ -164,3 +164,24 @@ def cut(path: Path, share: float, folder: Path, factory: str | None) -> None:
     assert caught.value.hint
     copy.write_bytes(whole)
     assert formats.load(copy, trust=True, factory=factory).model is not None
+
+
+@pytest.mark.parametrize(
+    ("files", "given", "words"),
+    [
+        (("model.ckpt-100.index", "model.ckpt-100.data-00000-of-00001"), "model.ckpt-100",
+         "a TensorFlow checkpoint, variables without a model: model.ckpt-100.data-"),
+        (("model.ckpt-100.meta",), "model.ckpt-100.meta", "graph of a TensorFlow 1 checkpoint"),
+        (("tf2-1.index",), "tf2-1.index", "a part of a TensorFlow checkpoint"),
+        (("checkpoint",), ".", "a folder of TensorFlow checkpoints"),
+        (("frozen.pb",), "frozen.pb", "may be a frozen TensorFlow 1 graph"),
+    ],
+)  # fmt: skip
+def test_what_tensorflow_1_leaves_is_named_with_a_way_on(
+    files: tuple[str, ...], given: str, words: str, tmp_path: Path
+) -> None:
+    for name in files:
+        (tmp_path / name).write_bytes(b"\x0a\x07content")
+    with pytest.raises(UnreadableModelError, match=words) as caught:
+        formats.recognise(tmp_path / given)
+    assert "tf.saved_model.save" in caught.value.hint

@@ -340,3 +340,53 @@ def test_onnx_weights_from_elsewhere(onnx_files: Path, tmp_path: Path) -> None:
     path.write_bytes(proto.SerializeToString())
     with pytest.raises(UntrustedModelError, match=r"\.\./secret"):
         formats.load(path)
+
+
+def saved_model_with(operator: str) -> bytes:
+    """Return a SavedModel's graph that has one operator, in a function."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel()
+    function = saved.meta_graphs.add().graph_def.library.function.add()
+    function.signature.name = "call"
+    function.node_def.add(name="one", op=operator)
+    return saved.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "operator",
+    "PyFunc ReadFile InitializeTableFromTextFileV2 InitializeTableFromTextFile "
+    "GenerateVocabRemapping DataServiceDatasetV4 RegisterDatasetV2 TextLineDataset XlaCallModule "
+    "MlirPassthroughOp OpOfACustomLibrary ANewOperatorOfTensorFlow RpcCall".split(),
+)
+def test_an_operator_that_is_not_known_to_compute_needs_trust(operator: str) -> None:
+    from converter.formats.saved_model_code import findings
+
+    assert findings(saved_model_with(operator)) == [f"{operator} (function call)"]
+
+
+@pytest.mark.parametrize("operator", "Conv2D While LookupTableFindV2 CudnnRNNV3 NoOp".split())
+def test_an_operator_that_computes_needs_none(operator: str) -> None:
+    from converter.formats.saved_model_code import findings
+
+    assert findings(saved_model_with(operator)) == []
+
+
+def test_a_table_of_a_text_file_needs_trust_and_one_in_the_graph_does_not(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    words = tmp_path / "words.txt"
+    words.write_text("a\nb\n")
+    lookup = tf.lookup
+    whole, line = lookup.TextFileIndex.WHOLE_LINE, lookup.TextFileIndex.LINE_NUMBER
+    of_file = lookup.TextFileInitializer(str(words), tf.string, whole, tf.int64, line)
+    of_graph = lookup.KeyValueTensorInitializer(["a", "b"], tf.constant([0, 1], tf.int64))
+    for name, initializer in (("file", of_file), ("graph", of_graph)):
+        model = tf.Module()
+        model.table = lookup.StaticHashTable(initializer, -1)
+        model.call = tf.function(
+            model.table.lookup, input_signature=[tf.TensorSpec([None], tf.string, "word")]
+        )
+        tf.saved_model.save(model, str(tmp_path / name), signatures=model.call)
+    refused(tmp_path / "file", "InitializeTableFromTextFileV2")
+    formats.load(tmp_path / "graph")

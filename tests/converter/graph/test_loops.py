@@ -106,3 +106,43 @@ def test_a_loop_over_an_open_length_goes_through_torch_export() -> None:
         last, rows = program.module()(x)
         torch.testing.assert_close(rows, x.cumsum(0))
         torch.testing.assert_close(last, x.sum(0))
+
+
+def without_trip_count(first: str, on: str) -> onnx.ModelProto:
+    """Return the loop with its condition alone; it always ends."""
+    proto = parsed(first, on)
+    loop = next(node for node in proto.graph.node if node.op_type == "Loop")
+    loop.input[0] = ""
+    return proto
+
+
+@pytest.mark.parametrize(
+    "on",
+    ["on = Less (d, n32)", "on = Greater (n32, d)", "a = Less (d, n32)\n on = And (a, a)"],
+    ids=["below", "above", "both"],
+)
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_a_limit_in_the_condition_is_a_trip_count(on: str, n: int) -> None:
+    proto = without_trip_count("Less (zero, n32)", on)
+    model = count_loops(ir.serde.deserialize_model(proto))
+    assert [node.op_type for node in model.graph].count("Repeat") == 1
+    x = np.random.default_rng().normal(size=3).astype("f4")
+    got = PyTorchBackend.prepare(proto).run((x, np.array(n)))
+    for ours, theirs in zip(got, expected(proto, x, n), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "on",
+    [
+        "k = Constant <value = float {2.5}> ()\n f = Cast <to=1> (d)\n on = Less (f, k)",
+        "k = Add (n32, c)\n on = Less (d, k)",
+        "b = Add (d, one)\n on = Less (b, n32)",
+    ],
+    ids=["not whole", "moving", "one less"],
+)
+def test_a_condition_that_says_another_number_of_trips_stays(on: str) -> None:
+    model = count_loops(ir.serde.deserialize_model(without_trip_count("Less (zero, n32)", on)))
+    (loop,) = [node for node in model.graph if node.op_type in ("Loop", "Repeat")]
+    assert loop.op_type == "Loop"
+    assert loop.inputs[0] is None
