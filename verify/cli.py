@@ -38,7 +38,8 @@ def verify(
         typer.Option(
             "--input",
             metavar="SPEC",
-            help='An input: "ids:int64[batch,seq<=512]"; words are dynamic. Repeat for each.',
+            help='An input: "ids:int64[batch,seq<=512]"; words are dynamic, also in "past+1". '
+            "Repeat for each.",
         ),
     ] = None,
     data: Annotated[

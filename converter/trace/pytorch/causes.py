@@ -150,6 +150,15 @@ def as_trace_error(
     if about_sizes := of_open_sizes(str(root)):
         return about_sizes
     place = place_of(root, module)
+    scripted = scripted_inside(module) if isinstance(root, TypeError) else None
+    if scripted and "positional argument" in str(root):
+        return TraceError(
+            "a part of the model is TorchScript, which cannot be traced inside of a module",
+            module_path=scripted,
+            source_line=place.line or None,
+            hint="Put the module that torch.jit.script was given in its place, or script the "
+            "whole model: torch.jit.script(model) is converted, loops included.",
+        )
     message, hint = words_of(root)
     for link in chain:
         if match := NODE.search(str(link)):
@@ -161,6 +170,13 @@ def as_trace_error(
         if called_with and place.module + place.line:
             hint = f"It was called with {called_with}. Describe inputs that it takes (--input)."
     return _error(message or f"PyTorch could not trace the model: {plain(root)}", hint, place)
+
+
+def scripted_inside(module: torch.nn.Module | None) -> str | None:
+    """Return the path of the first part of a module that is TorchScript, if it has one."""
+    children = module.named_modules() if module is not None else ()
+    paths = (path for path, child in children if path and isinstance(child, torch.jit.ScriptModule))
+    return next(paths, None)
 
 
 def of_open_sizes(text: str) -> TraceError | None:

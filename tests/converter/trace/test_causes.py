@@ -153,3 +153,34 @@ def test_an_operator_that_cannot_be_written_is_named_with_its_line() -> None:
     with pytest.raises(ConversionError, match="linalg_eig") as caught:
         converter.convert(model, "onnx", inputs=["x[4,4]"], verify=False)
     assert "test_causes.py" in str(caught.value)
+
+
+class Loops(nn.Module):
+    """Three rounds of a layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for _ in range(3):
+            x = x + self.layer(x)
+        return x
+
+
+def rounds(x: torch.Tensor) -> torch.Tensor:
+    for index in range(3):
+        x = x + x * index
+    return x
+
+
+def test_a_scripted_part_is_named_and_a_scripted_function_is_traced() -> None:
+    model = Calls(torch.jit.script(Loops())).eval()
+    with pytest.raises(TraceError, match="a part of the model is TorchScript") as caught:
+        converter.convert(model, "onnx", inputs=["x[batch,4]"], verify=False)
+    assert caught.value.module_path == "inner.function"
+    assert "torch.jit.script(model)" in (caught.value.hint or "")
+    model = Calls(torch.jit.script(rounds)).eval()
+    result = converter.convert(model, "torch", inputs=["x[batch,4]"], verify=False)
+    x = torch.randn(2, 4)
+    np.testing.assert_allclose(result.model(x), rounds(x), rtol=1e-6)
