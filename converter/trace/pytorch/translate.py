@@ -14,6 +14,7 @@ import torch
 
 from converter.errors import UnsupportedOpsError
 from converter.trace.pytorch.complex_numbers import refuse_complex
+from converter.trace.pytorch.constants import in_double_precision
 from converter.trace.pytorch.decompositions import table as own_decompositions
 from converter.trace.pytorch.promotion import write_promotions
 from converter.trace.pytorch.registry import OPSET, registry
@@ -42,7 +43,8 @@ def to_onnx(program: torch.export.ExportedProgram, *, keep_paths: bool = False) 
         write_promotions(decomposed)
         _fx_passes.remove_assertion_nodes(decomposed.graph_module)
     write = _flags.set_onnx_exporting_flag(_core._exported_program_to_onnx_program)
-    onnx_program = write(decomposed, registry=registry())
+    with in_double_precision():
+        onnx_program = write(decomposed, registry=registry())
     onnx_program.model = onnxscript_apis.convert_version(onnx_program.model, OPSET)
     return onnx_program
 

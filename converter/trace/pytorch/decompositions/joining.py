@@ -1,0 +1,53 @@
+"""What joins tensors, written with `cat`; and questions that integers have one answer to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+
+def hstack(tensors: list[Tensor]) -> Tensor:
+    """Join along the second axis; vectors along their only one."""
+    flat = [tensor.reshape(1) if tensor.dim() == 0 else tensor for tensor in tensors]
+    return torch.cat(flat, 0 if flat[0].dim() == 1 else 1)
+
+
+def vstack(tensors: list[Tensor]) -> Tensor:
+    return torch.cat([torch.atleast_2d(tensor) for tensor in tensors], 0)
+
+
+def dstack(tensors: list[Tensor]) -> Tensor:
+    return torch.cat([torch.atleast_3d(tensor) for tensor in tensors], 2)
+
+
+def column_stack(tensors: list[Tensor]) -> Tensor:
+    """Join along the second axis; what has none becomes a column."""
+    columns = [t.reshape(t.numel(), 1) if t.dim() <= 1 else t for t in tensors]
+    return torch.cat(columns, 1)
+
+
+def of_floats(answer: bool) -> Any:
+    """Return the decomposition of a question about NaN or infinities."""
+
+    def decomposition(x: Tensor) -> Any:
+        if x.dtype.is_floating_point or x.dtype.is_complex:
+            return NotImplemented
+        return torch.full_like(x, answer, dtype=torch.bool)
+
+    return decomposition
+
+
+DECOMPOSITIONS = {
+    aten.hstack.default: hstack,
+    aten.vstack.default: vstack,
+    aten.row_stack.default: vstack,
+    aten.dstack.default: dstack,
+    aten.column_stack.default: column_stack,
+    aten.isnan.default: of_floats(False),
+    aten.isinf.default: of_floats(False),
+    aten.isfinite.default: of_floats(True),
+}
