@@ -86,7 +86,7 @@ OTHERS_CODES = listed("""
     AlphaDropout(.1)  Resizing(3,4)  CenterCrop(2,2)  RMSNormalization()
     AdaptiveAveragePooling{n}D(2)  LayerNormalization(axis=1)  BatchNormalization(axis=1)
     Identity()  Discretization(bin_boundaries=[-1.,0.,1.])
-    EinsumDense('...x,xy->...y',output_shape=3)  RandomFlip()  GaussianDropout(.1)
+    EinsumDense('...x,xy->...y',output_shape=3)  GaussianDropout(.1)
     Softmax(axis=1)  TimeDistributed(layers.Dense(2))
 """)
 

@@ -68,3 +68,15 @@ def test_truncated_division_drops_the_fraction(dtype: str) -> None:
         tf.function(lambda x: tf.truncatediv(x, tf.abs(x) // 2 + 1)),
         f"x:{dtype}[n]", (40,), integers=dtype == "int32",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64", "int8", "float32"])
+def test_the_largest_keep_their_digits(dtype: str) -> None:
+    x = np.array([[2**24 + 1, 2**24, 3, 2**24 + 2], [1, 5, 5, 2]]).astype(dtype)
+    if dtype == "float64":
+        x /= 3
+    model = tf.function(lambda x: tf.math.top_k(x, 3))
+    result = converter.convert(model, "torch", inputs=[f"x:{dtype}[n,4]"], verify=False).model
+    for got, want in zip(result(torch.from_numpy(x)), model(x), strict=True):
+        np.testing.assert_array_equal(got.numpy(), want.numpy())
+        assert str(got.dtype) == f"torch.{want.dtype.name}"
