@@ -7,7 +7,13 @@ import torch.nn.functional as F
 
 from converter.rebuild.host_values import is_plain
 from converter.rebuild.pytorch.table import op
-from converter.rebuild.windows import nothing, resolve_pads, symmetric, transposed_pads
+from converter.rebuild.windows import (
+    nothing,
+    resolve_pads,
+    symmetric,
+    transposed_pads,
+    window_count,
+)
 
 CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -37,9 +43,19 @@ def conv(
     begins = [begin for begin, _ in amounts]
     if not symmetric(amounts):
         X, begins = F.pad(X, flat_pads(amounts)), [0] * rank
+    if any(is_plain(size) and size == 0 for size in X.shape):
+        return _of_nothing(X, W, B, strides, dilations, begins)
     if rank not in CONV:
         return torch.convolution(X, W, B, strides, begins, dilations, False, [0] * rank, group)
     return CONV[rank](X, W, B, strides, tuple(begins), dilations, group)
+
+
+def _of_nothing(x, w, b, strides, dilations, pads):
+    """Convolve what holds no element: PyTorch's kernel refuses planes of none."""
+    steps = zip(x.shape[2:], w.shape[2:], strides, dilations, pads, strict=True)
+    counts = [window_count(size, k, s, d, p, p, 0) for size, k, s, d, p in steps]
+    y = x.new_zeros((x.shape[0], w.shape[0], *counts))
+    return y if b is None else y + b.reshape(-1, *(1,) * len(counts))
 
 
 @op("ConvTranspose", since=1)

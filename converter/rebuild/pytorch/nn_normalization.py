@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 
+from converter.rebuild.host_values import is_plain
 from converter.rebuild.pytorch.dtypes import to_framework
 from converter.rebuild.pytorch.table import op
 
@@ -29,19 +32,24 @@ def batch_normalization_14(
         y = F.batch_norm(X, input_mean, input_var, scale, B, True, 1 - momentum, epsilon)
         return y, input_mean, input_var
     if not training_mode:
-        if X.dtype != scale.dtype:
-            scale, B = scale.to(X.dtype), B.to(X.dtype)
+        scale, B = scale.to(X.dtype), B.to(X.dtype)
         mean, var = input_mean.to(X.dtype), input_var.to(X.dtype)
-        return F.batch_norm(X, mean, var, scale, B, False, 0.0, epsilon), mean, var
+        if is_plain(X.shape[1]) and X.shape[1] == 0:
+            return X.clone(), input_mean, input_var  # PyTorch's kernel refuses no channels
+        y = F.batch_norm(X, mean, var, scale, B, False, 0.0, epsilon)
+        return y, input_mean, input_var
     axes = [axis for axis in range(X.dim()) if axis != 1]
     mean, var = X.mean(axes), X.var(axes, unbiased=False)
-    y = F.batch_norm(X, mean, var, scale, B, False, 0.0, epsilon)
+    y = F.batch_norm(X, mean, var, scale.to(X.dtype), B.to(X.dtype), False, 0.0, epsilon)
+    mean, var = mean.to(input_mean.dtype), var.to(input_var.dtype)
     running_mean = input_mean * momentum + mean * (1 - momentum)
     return y, running_mean, input_var * momentum + var * (1 - momentum)
 
 
 @op("InstanceNormalization", since=6)
 def instance_normalization(input, scale, B, *, epsilon=1e-5):
+    if any(is_plain(size) and size == 0 for size in input.shape):
+        return input.clone()  # PyTorch's kernel refuses a batch of none
     # F.instance_norm refuses a single position, for which ONNX gives the bias.
     cudnn = torch.backends.cudnn.enabled
     return torch.instance_norm(input, scale, B, None, None, True, 0.0, epsilon, cudnn)
@@ -91,7 +99,7 @@ def lp_normalization(input, *, axis=-1, p=2):
 @op("LRN", since=1)
 def lrn(X, *, alpha=1e-4, beta=0.75, bias=1.0, size):
     squares = X.square().unsqueeze(1)
-    channels = squares.reshape(X.shape[0], 1, X.shape[1], -1)
+    channels = squares.reshape(X.shape[0], 1, X.shape[1], math.prod(X.shape[2:]))
     padded = F.pad(channels, (0, 0, (size - 1) // 2, size // 2))
     total = padded.unfold(2, size, 1).sum(-1).reshape(X.shape)
     return X / (bias + alpha / size * total) ** beta

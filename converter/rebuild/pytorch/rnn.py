@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch._higher_order_ops import scan as torch_scan
 
+from converter.rebuild.host_values import is_plain
 from converter.rebuild.pytorch.controlflow import lasts_an_open_time
 from converter.rebuild.pytorch.table import op
 
@@ -114,7 +115,8 @@ class _Layer:
         states = tuple(zeros if s is None else s for s in states)
         if b is None:
             b = w.new_zeros(self.directions, 2 * w.shape[1])
-        if self.has_kernel(lengths) and not lasts_an_open_time(x.shape[0]):
+        nothing = is_plain(x.shape[0]) and x.shape[0] == 0  # which PyTorch's kernel refuses
+        if self.has_kernel(lengths) and not nothing and not lasts_an_open_time(x.shape[0]):
             y, last = self.kernel(x, w, r, b, states)
         else:
             y, last = self.steps(x, w, r, b, lengths, states)
@@ -173,7 +175,7 @@ class _Layer:
                 else:
                     rows.append(new[0])
                 state = new
-            y = torch.stack(rows)
+            y = torch.stack(rows) if rows else x.new_zeros((0, *state[0].shape))
             outputs.append(_reversed(y, lengths) if reverse else y)
             lasts.append(state)
         last = [torch.stack(column) for column in zip(*lasts, strict=True)]

@@ -293,11 +293,19 @@ def reverse_sequence(input, sequence_lens, *, batch_axis=1, time_axis=0):
     return torch.gather(moved, 1, index).movedim((0, 1), (batch_axis, time_axis))
 
 
+def _unique(x, axis):
+    if axis is None or x.numel() > 0:
+        return torch.unique(x, sorted=True, return_inverse=True, return_counts=True, dim=axis)
+    # Slices that hold nothing are all the same; PyTorch refuses them.
+    count = x.shape[axis]
+    values = x.narrow(axis, 0, min(count, 1))
+    inverse = torch.zeros(count, dtype=torch.int64, device=x.device)
+    return values, inverse, torch.full_like(inverse[:1], count)
+
+
 @op("Unique", since=11)
 def unique(X, *, axis=None, sorted=1):
-    values, inverse, counts = torch.unique(
-        X, sorted=True, return_inverse=True, return_counts=True, dim=axis
-    )
+    values, inverse, counts = _unique(X, axis)
     inverse = inverse.reshape(-1)
     steps = torch.arange(inverse.numel(), device=X.device)
     first = torch.full_like(counts, inverse.numel()).scatter_reduce(0, inverse, steps, "amin")

@@ -10,9 +10,15 @@ from __future__ import annotations
 import tensorflow as tf
 
 from converter.rebuild.host_values import maximum
-from converter.rebuild.tensorflow.shapes import dims, number
+from converter.rebuild.tensorflow.shapes import dims, number, vector
 from converter.rebuild.tensorflow.table import op
-from converter.rebuild.windows import nothing, resolve_pads, transposed_pads, window_pads
+from converter.rebuild.windows import (
+    nothing,
+    resolve_pads,
+    transposed_pads,
+    window_count,
+    window_pads,
+)
 
 DOMAIN = "equiport"
 
@@ -44,8 +50,21 @@ def conv(
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
     kernel = dims(W)[:rank]
     amounts = resolve_pads(dims(X)[1:-1], kernel, strides, dilations, auto_pad, pads)
-    y = _convolution(pad_spatial(X, amounts), W, strides, dilations, group)
+    x = pad_spatial(X, amounts)
+    if 0 in [*X.shape, *W.shape]:
+        y = _of_nothing(x, W, strides, dilations)
+    else:
+        y = _convolution(x, W, strides, dilations, group)
     return y if B is None else y + B
+
+
+def _of_nothing(x, w, strides, dilations):
+    """Convolve what is known to hold no element: TensorFlow's kernel gives a wrong shape there."""
+    counts = [
+        window_count(size, k, s, d, 0, 0, 0)
+        for size, k, s, d in zip(dims(x)[1:-1], dims(w), strides, dilations, strict=False)
+    ]
+    return tf.zeros(vector([dims(x)[0], *counts, dims(w)[-1]]), x.dtype)
 
 
 def _convolution(x, w, strides, dilations, group):

@@ -282,9 +282,18 @@ def _only(value):
 # ------------------------------------------------------------------ products
 
 
+def _with_a_zero(x, axis):
+    """Add a zero along an axis of none: oneDNN ends the process at sums over nothing."""
+    amounts = [[0, 0] for _ in range(x.shape.rank)]
+    amounts[axis] = [0, 1]
+    return tf.pad(x, amounts)
+
+
 @op("MatMul", since=1)
 @widened
 def mat_mul(A, B):
+    if A.shape.rank and A.shape[-1] == 0:
+        A, B = _with_a_zero(A, -1), _with_a_zero(B, -1 if B.shape.rank == 1 else -2)
     if A.shape.rank == 1 and B.shape.rank == 1:
         return tf.tensordot(A, B, 1)
     if A.shape.rank == 1:
@@ -299,6 +308,8 @@ def mat_mul(A, B):
 @op("Gemm", since=7)
 @widened
 def gemm(A, B, C=None, *, alpha=1.0, beta=1.0, transA=0, transB=0):
+    if A.shape[0 if transA else 1] == 0:
+        A, B = _with_a_zero(A, 0 if transA else 1), _with_a_zero(B, 1 if transB else 0)
     product = tf.matmul(A, B, transpose_a=bool(transA), transpose_b=bool(transB))
     product = product if alpha == 1.0 else _scaled(product, alpha)
     if C is None or beta == 0.0:

@@ -23,9 +23,10 @@ def batch_normalization_14(
     if not training_mode:
         return _normalized(X, scale, B, input_mean, input_var, epsilon), input_mean, input_var
     mean, var = tf.nn.moments(X, [axis for axis in range(X.shape.rank) if axis != 1])
+    y = _normalized(X, scale, B, mean, var, epsilon)
+    mean, var = tf.cast(mean, input_mean.dtype), tf.cast(var, input_var.dtype)
     running_mean = input_mean * momentum + mean * (1 - momentum)
-    running_var = input_var * momentum + var * (1 - momentum)
-    return _normalized(X, scale, B, mean, var, epsilon), running_mean, running_var
+    return y, running_mean, input_var * momentum + var * (1 - momentum)
 
 
 def _normalized(x, scale, bias, mean, var, epsilon):
