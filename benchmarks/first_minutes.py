@@ -59,12 +59,15 @@ def commands(folder: Path, only: str) -> Iterator[Timed]:
     if only in (label := "diffusion_unet torch"):
         import torch
 
+        from benchmarks import diffusion_unet
         from benchmarks.diffusion_unet import INPUTS, build
 
+        # The other checkout need not have it: what builds a model is found in the present folder.
+        shutil.copy(diffusion_unet.__file__, folder)
         torch.save(build().state_dict(), folder / "diffusion_unet.pt")
         inputs = [word for text in INPUTS for word in ("--input", text)]
         yield Timed(label, [str(folder / "diffusion_unet.pt"), "--to", "tf",
-                            "--model", "benchmarks.diffusion_unet:build", *inputs])  # fmt: skip
+                            "--model", "diffusion_unet:build", *inputs])  # fmt: skip
 
 
 def seconds(tree: Path, arguments: list[str], folder: Path) -> float:
@@ -74,11 +77,10 @@ def seconds(tree: Path, arguments: list[str], folder: Path) -> float:
         SystemExit: it fails.
     """
     output = folder / "output"
-    search = os.pathsep.join([str(tree), str(HERE)])  # what builds our models is ours
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "converter.cli", *arguments, "-o", str(output), "-q"],
-        env=os.environ | {"PYTHONPATH": search}, cwd=folder, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(tree)}, cwd=folder, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     spent = time.perf_counter() - start
