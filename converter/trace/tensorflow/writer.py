@@ -220,8 +220,8 @@ class Writer:
             shapes=[row, whole],
             branches={"body": body},
         )
-        result: str = node.output[1]
-        return result
+        rows: str = node.output[1]
+        return rows
 
 
 class NodeWriter(Writer):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from converter.errors import UnsupportedOpsError
-from converter.formats import from_live
+from converter.errors import TraceError, UnsupportedOpsError
+from converter.formats import Source, from_live
 from converter.trace.tensorflow import trace
 from converter.trace.tensorflow.handlers import load_translations
 from converter.trace.tensorflow.handlers.table import TRANSLATIONS
@@ -75,3 +77,9 @@ def test_a_failure_in_tf2onnx_is_never_left_in_the_graph(monkeypatch: pytest.Mon
     monkeypatch.setitem(load_translations(), "Cumprod", broken)
     with pytest.raises(UnsupportedOpsError, match=r"Cumprod at .*\n.*KeyError: 'axis'"):
         compare(Row("broken", lambda x: tf.math.cumprod(x), (f(3),)), SEED)
+
+
+def test_a_litert_file_is_named_as_no_source() -> None:
+    source = Source("tensorflow", "tflite", object(), Path("model.tflite"))
+    with pytest.raises(TraceError, match=r"model\.tflite is a LiteRT model .*cannot convert"):
+        trace(source)

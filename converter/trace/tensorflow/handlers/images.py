@@ -76,7 +76,14 @@ def between(write: NodeWriter, first: Value, second: Value, part: Value) -> Valu
 @translates("NonMaxSuppression")
 def non_max_suppression(write: NodeWriter, boxes: Value, scores: Value, most: Value) -> Value:
     """Indices of the boxes that are kept, best first; the threshold is an attribute."""
-    return kept(write, boxes, scores, most, np.float32(write.attribute("iou_threshold", 0.5)), None)
+    return kept(
+        write,
+        boxes,
+        scores,
+        most,
+        np.array(write.attribute("iou_threshold", 0.5), np.float32),
+        None,
+    )
 
 
 @translates("NonMaxSuppressionV2", "NonMaxSuppressionV3")

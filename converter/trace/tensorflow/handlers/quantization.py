@@ -14,7 +14,7 @@ from converter.trace.tensorflow.writer import NodeWriter, Value
 @translates("FakeQuantWithMinMaxArgs")
 def fake_quantize_args(write: NodeWriter, x: Value) -> Value:
     """Round to steps between two attributes."""
-    low, high = (np.float32(write.attribute(name)) for name in ("min", "max"))
+    low, high = (np.array(write.attribute(name), np.float32) for name in ("min", "max"))
     return stepped(write, x, low, high)
 
 

@@ -75,8 +75,9 @@ def by_matrices(write: NodeWriter, image: Value, size: Value, weights) -> Value:
         bool(write.attribute("half_pixel_centers", 0)),
     )
     rows, columns = (
-        weights(int(old), int(new), *options).astype(write.dtype(image))
+        weights(old, int(new), *options).astype(write.dtype(image))
         for old, new in zip(had, wanted, strict=True)
+        if old is not None
     )
     tall = write.Transpose(image, perm=[0, 3, 1, 2])
     done = write.MatMul(write.MatMul(rows, tall), columns.T)
@@ -128,6 +129,6 @@ def area_weights(old: int, new: int, align: bool, half_pixel: bool) -> np.ndarra
     for row in range(new):
         start, end = np.float32(row) * scale, np.float32(row + 1) * scale
         for pixel in range(int(np.floor(start)), int(np.ceil(end))):
-            covered = min(pixel + 1, end) - max(pixel, start)
+            covered = min(float(pixel + 1), float(end)) - max(float(pixel), float(start))
             matrix[row, min(max(pixel, 0), old - 1)] += covered / scale
     return matrix

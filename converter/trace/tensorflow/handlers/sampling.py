@@ -99,7 +99,7 @@ def normal(write: NodeWriter, sizes: Value, dtype: int) -> Value:
 
 def spread(write: NodeWriter, sizes: Value) -> str:
     """Return a tensor of these sizes, as a node: a known one would be a constant."""
-    node = write.graph.make_node("Expand", [write.name(np.float32(0)), write.name(sizes)])
+    node = write.graph.make_node("Expand", [write.name(np.array(0, np.float32)), write.name(sizes)])
     name: str = node.output[0]
     return name
 
