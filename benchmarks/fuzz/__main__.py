@@ -91,7 +91,12 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=None, help="one line of JSON a case")
     parser.add_argument("--no-shrink", action="store_true")
     parser.add_argument("--plant", default=None, help="a fault of benchmarks/fuzz/plant.py")
+    parser.add_argument("--read", type=Path, default=None, help="print the table of a --json file")
     options = parser.parse_args()
+    if options.read:
+        text, bad = table([json.loads(line) for line in options.read.read_text().splitlines()])
+        print(text)
+        return 1 if bad else 0
     seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(3))
     if options.plant:
         os.environ["FUZZ_PLANT"] = options.plant
@@ -100,14 +105,16 @@ def main() -> int:
     worker, outcomes = Worker(), []
     out = options.json.open("w") if options.json else None
     try:
-        for name in names:
-            for index in range(options.first, options.first + options.cases // len(names)):
+        for index in range(options.first, options.first + options.cases // len(names)):
+            for name in names:
                 shrunk = 0 if options.no_shrink else 1
                 outcome = worker.run(f"{name} {seed} {index} {shrunk}") | {"framework": name}
                 outcomes.append(outcome)
                 if out is not None:
                     out.write(json.dumps(outcome) + "\n")
                     out.flush()
+    except KeyboardInterrupt:
+        print(f"stopped after {len(outcomes)} cases")
     finally:
         worker.stop()
     text, bad = table(outcomes)

@@ -128,10 +128,9 @@ def save(module: Any, path: Path, record: Record) -> None:
     """
     import tensorflow as tf
 
-    from converter.formats.saved_model_names import canonical, restore_inputs
+    from converter.formats.saved_model_names import canonical
 
     with writing(path):
         tf.saved_model.save(module, str(path), signatures=module.signatures())
         canonical(path)
-        restore_inputs(path, module.served)
         record.write(path / RECORD)

@@ -36,7 +36,6 @@ class Program:
         origins: line number to origin.
         inputs: names of the inputs, in order.
         outputs: names of the outputs, in order.
-        arguments: what ``forward`` calls the inputs.
     """
 
     source: str
@@ -47,7 +46,6 @@ class Program:
     origins: dict[int, Origin]
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    arguments: tuple[str, ...] = ()
 
 
 def load_program(source: str, modules: Mapping[str, str], values: Mapping[str, Any], name: str):
@@ -67,6 +65,6 @@ def load_program(source: str, modules: Mapping[str, str], values: Mapping[str, A
     module = sys.modules[unique] = ModuleType(unique)
     namespace = vars(module)
     namespace |= {alias: import_module(path) for alias, path in modules.items()}
-    namespace["_values"] = dict(values)
+    namespace["values"] = dict(values)
     exec(compile(source, filename, "exec"), namespace)  # the text is ours, from the graph
     return namespace["forward"]

@@ -80,3 +80,19 @@ def test_the_largest_keep_their_digits(dtype: str) -> None:
     for got, want in zip(result(torch.from_numpy(x)), model(x), strict=True):
         np.testing.assert_array_equal(got.numpy(), want.numpy())
         assert str(got.dtype) == f"torch.{want.dtype.name}"
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 3), (1, 2, 1, 3)])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda y: tf.math.l2_normalize(y, axis=1),
+        lambda y: tf.math.l2_normalize(y, axis=-1),
+        lambda y: tf.nn.moments(y, [1, 2], keepdims=True)[1],
+    ],
+)
+def test_maps_of_one_pixel(function: Callable[[Any], Any], shape: tuple[int, ...]) -> None:
+    """A transposition of them moves nothing, but its axes are others."""
+    filters = tf.reshape(tf.range(6.0), [1, 1, 3, 2])
+    model = tf.function(lambda x: function(tf.nn.conv2d(x, filters, 1, "SAME")))
+    agree(model, f"x:float32[{','.join(map(str, shape))}]", shape)
