@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import linecache
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import onnx_ir as ir
+
+from converter.errors import RebuildError
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,29 @@ class Program:
     outputs: tuple[str, ...] = ()
 
 
+def located(error: BaseException, origins: Mapping[int, Origin]) -> RebuildError:
+    """Return a typed error that names the node at whose line a program raised ``error``."""
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.startswith(FILE_NAME)
+    ]
+    found = [origins[line] for line in lines if line in origins]
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if not found:
+        return RebuildError(f"the rebuilt graph cannot be traced: {said}")
+    origin = found[-1]
+    return RebuildError(
+        f"{origin.op}: {said}",
+        node=origin.node,
+        module_path=origin.module_path,
+        source_line=origin.source_line,
+    )
+
+
+FILE_NAME = "<equiport"
+
+
 def load_program(source: str, modules: Mapping[str, str], values: Mapping[str, Any], name: str):
     """Compile a program's source and return its ``forward``.
 
@@ -55,7 +81,7 @@ def load_program(source: str, modules: Mapping[str, str], values: Mapping[str, A
     """
     from importlib import import_module
 
-    filename = f"<equiport {name}>"
+    filename = f"{FILE_NAME} {name}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     # A real module: torch.compile looks up the globals of what it traces by their module's name.
     unique, count = f"equiport_graph_{name}", 1

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from converter.errors import RebuildError
 from converter.onnx_backend import PyTorchBackend, TensorFlowBackend
 from tests.conformance.samples import Sample, model_of
 
@@ -72,3 +73,13 @@ def test_batch_normalization_of_mixed_types(training: int, backend: Any) -> None
     assert y.dtype == np.float16
     assert [statistic.dtype for statistic in moved] == [np.dtype("float64")] * 2 * training
     np.testing.assert_allclose(y, wanted, rtol=1e-2, atol=1e-2)
+
+
+def test_what_tensorflow_cannot_trace_names_the_node() -> None:
+    sample = Sample("MaxPool", (ROWS,), {"kernel_shape": [1, 2]})
+    model = model_of(sample)
+    model.graph.node[0].name = "pools/first"
+    module = TensorFlowBackend.prepare(model).module
+    with pytest.raises(RebuildError, match="MaxPool") as caught:
+        module.signatures()
+    assert caught.value.node == "pools/first"

@@ -10,10 +10,17 @@ from typing import Any
 import onnx_ir as ir
 import tensorflow as tf
 
-from converter.errors import RebuildError
-from converter.rebuild.program import Program, load_program
+from converter.errors import EquiportError, RebuildError
+from converter.rebuild.program import Program, load_program, located
 from converter.rebuild.tensorflow.dtypes import carried, from_numpy, to_framework
 from converter.signature import Signature, TensorSpec
+
+
+class _Untracked:
+    """Keeps a value out of what a SavedModel tracks: it takes dictionaries with names only."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
 class ConvertedModule(tf.Module):
@@ -53,6 +60,7 @@ class ConvertedModule(tf.Module):
             for name, tensor in program.constants.items()
         }
         digest = hashlib.sha256(program.source.encode()).hexdigest()[:12]
+        self._origins = _Untracked(program.origins)
         self._forward = load_program(program.source, program.modules, program.values, digest)
         specs = [_tensor_spec(spec) for spec in self.signature.inputs] if tensors_only else None
         self._function = tf.function(self.run_graph, input_signature=specs, autograph=False)
@@ -125,7 +133,8 @@ class ConvertedModule(tf.Module):
         """Return what a SavedModel serves: names of inputs and outputs are the source's.
 
         Raises:
-            RebuildError: an input or output is a sequence or an optional.
+            RebuildError: an input or output is a sequence or an optional, or there is a node
+                that TensorFlow cannot trace.
         """
         if not self._tensors_only:
             raise RebuildError(
@@ -133,7 +142,12 @@ class ConvertedModule(tf.Module):
                 "of a SavedModel holds tensors only",
                 hint="Convert the part of the model that works on tensors.",
             )
-        return {"serving_default": self._serving.get_concrete_function()}
+        try:
+            return {"serving_default": self._serving.get_concrete_function()}
+        except EquiportError:
+            raise
+        except Exception as error:  # TensorFlow's word for what it cannot trace
+            raise located(error, self._origins.value) from error
 
 
 def _narrow(value: Any, spec: TensorSpec) -> None:
