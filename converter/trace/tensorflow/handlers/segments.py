@@ -113,7 +113,8 @@ def rows_of_each(write: NodeWriter, ids: Value, number: Value, data: Value) -> V
     """Count the rows of each id, in the type of the data and with as many axes."""
     ones = write.filled(write.like(1, data), write.vector(write.Size(ids)))
     counts = scattered(write, ones, ids, number, write.like(0, data), "add")
-    return write.reshape(counts, number, [1] * (write.rank(data) - 1))
+    axes = list(range(1, write.rank(data)))
+    return write.Unsqueeze(counts, axes) if axes else counts
 
 
 def divided_sum(write: NodeWriter, data: Value, ids: Value, number: Value, *, root: bool) -> Value:
