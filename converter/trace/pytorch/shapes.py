@@ -17,8 +17,9 @@ def squeeze(x: Any, dim: int | Sequence[int]) -> Any:
     ONNX's `Squeeze` refuses them, and torch.onnx hands it all of them. A dimension of open size is
     not 1: torch.export says so.
     """
-    from onnxscript import opset18 as op
+    from onnxscript import opset18
 
+    op: Any = opset18
     dims = [dim] if isinstance(dim, int) else list(dim)
     single = [axis for axis in dims if x.shape and x.shape[axis] == 1]
     if not single:
@@ -32,8 +33,9 @@ def floor_divide_sizes(a: Any, b: Any) -> Any:
     ONNX's `Div` of integers rounds towards zero, and torch.onnx writes that. Its `Mod` has the sign
     of the divisor, as Python's.
     """
-    from onnxscript import opset18 as op
+    from onnxscript import opset18
 
+    op: Any = opset18
     return op.Div(op.Sub(a, op.Mod(a, b)), b)
 
 
