@@ -126,7 +126,7 @@ def comparison_options(options: Options) -> dict[str, Any]:
 
     known = keywords(verify)
     for name in options.verifier_options if options.verifier is None else ():
-        if name not in known:
+        if name not in known and not takes_any(verify):
             raise UsageError(
                 f"verifier_options: the verifier has no option {name!r}",
                 hint=suggestion(name, known) or f"It has: {', '.join(known)}.",
@@ -142,6 +142,12 @@ def keywords(function: Callable[..., Any]) -> list[str]:
     """Return the names of a function's keyword-only parameters."""
     parameters: Mapping[str, inspect.Parameter] = inspect.signature(function).parameters
     return [name for name, item in parameters.items() if item.kind is item.KEYWORD_ONLY]
+
+
+def takes_any(function: Callable[..., Any]) -> bool:
+    """Tell whether a function takes keywords of any name."""
+    parameters = inspect.signature(function).parameters.values()
+    return any(item.kind is item.VAR_KEYWORD for item in parameters)
 
 
 def check_report_folder(folder: Path, verify: bool) -> None:

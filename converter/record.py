@@ -24,10 +24,12 @@ class Weight:
         role: ``"parameter"`` (trainable) or ``"buffer"``.
         permutation: how it is stored, ``stored = source.transpose(permutation)``; ``None``: as it
             was.
+        held_as: its name in the target, where that has no place for the source's.
     """
 
     role: str
     permutation: tuple[int, ...] | None = None
+    held_as: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Record:
             "weights": {
                 name: {"role": weight.role}
                 | ({"permutation": weight.permutation} if weight.permutation else {})
+                | ({"held_as": weight.held_as} if weight.held_as else {})
                 for name, weight in self.weights.items()
             },
         }
@@ -68,7 +71,9 @@ class Record:
         """Read what `to_json` wrote."""
         weights = {
             name: Weight(
-                item["role"], tuple(item["permutation"]) if "permutation" in item else None
+                item["role"],
+                tuple(item["permutation"]) if "permutation" in item else None,
+                item.get("held_as"),
             )
             for name, item in data["weights"].items()
         }

@@ -133,6 +133,7 @@ def with_carriers(signature: Signature, own: Signature) -> Signature:
 def weights_of(module: Any, graph: ir.Model) -> dict[str, Weight]:
     """Return role and permutation of each weight, as the target stores them."""
     stored = getattr(module, "permutations", None)
+    held = getattr(module, "names", None) or {}
     weights: dict[str, Weight] = {}
     for name, value in graph.graph.initializers.items():
         role = value.metadata_props.get("equiport.role")
@@ -143,7 +144,7 @@ def weights_of(module: Any, graph: ir.Model) -> dict[str, Weight]:
             own = stored.get(name)
         else:
             own = tuple(map(int, permutation.split(","))) if permutation else None
-        weights[name] = Weight(role, own)
+        weights[name] = Weight(role, own, held.get(name))
     return weights
 
 

@@ -128,9 +128,10 @@ def save(module: Any, path: Path, record: Record) -> None:
     """
     import tensorflow as tf
 
-    from converter.formats.saved_model_names import canonical
+    from converter.formats.saved_model_names import canonical, restore_inputs
 
     with writing(path):
         tf.saved_model.save(module, str(path), signatures=module.signatures())
         canonical(path)
+        restore_inputs(path, module.served)
         record.write(path / RECORD)

@@ -85,3 +85,39 @@ def rename_objects(objects: Any, names: dict[str, str]) -> None:
             captured.concrete_function = names.get(
                 captured.concrete_function, captured.concrete_function
             )
+
+
+def served_as(names: list[str]) -> dict[str, str]:
+    """Return a name that TensorFlow takes for each input: its own, wherever it can be."""
+    import keyword
+
+    served: dict[str, str] = {}
+    for index, name in enumerate(names):
+        plain = re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\\\/>-]*", name)
+        fits = plain and not keyword.iskeyword(name) and name != "self"
+        wish = name if fits else f"input_{index}"
+        while wish in served.values() or (not fits and wish in names):
+            wish += "_"
+        served[name] = wish
+    return served
+
+
+def restore_inputs(folder: Path, served: dict[str, str]) -> None:
+    """Give the served inputs of a SavedModel the names of the source; in place.
+
+    Whoever loads it in Python finds those names that Python takes for an argument, and the others
+    as `served_as` has them.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    names = {safe: name for name, safe in served.items() if safe != name}
+    if not names:
+        return
+    path = folder / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for graph in saved.meta_graphs:
+        for signature in graph.signature_def.values():
+            for old in [key for key in signature.inputs if key in names]:
+                signature.inputs[names[old]].CopyFrom(signature.inputs[old])
+                del signature.inputs[old]
+    path.write_bytes(saved.SerializeToString(deterministic=True))

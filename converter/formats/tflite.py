@@ -14,7 +14,7 @@ from converter.errors import ConversionError, MissingFrameworkError
 from converter.formats import Source
 from converter.formats.content import head
 from converter.formats.reading import framework, one_line, reading
-from converter.formats.saved_model_names import canonical
+from converter.formats.saved_model_names import canonical, restore_inputs
 from converter.formats.writing import writing
 from converter.record import FILE_NAME, Record
 from converter.signature import Dim, Signature, TensorSpec
@@ -137,6 +137,7 @@ def save(module: Any, path: Path, record: Record) -> list[str]:
         graph = Path(folder) / "graph"
         tf.saved_model.save(module, str(graph), signatures=module.signatures())
         canonical(graph)
+        restore_inputs(graph, module.served)
         content, notes = flatbuffer(graph, variables=bool(record.signature.state))
         path.write_bytes(content)
         append_record(path, record)

@@ -87,7 +87,7 @@ def source_weights(module: Any, record: Record) -> dict[str, Any]:
     own = module.state_dict(keep_vars=True)
     weights = {}
     for name, weight in record.weights.items():
-        tensor = own[name].detach().cpu()
+        tensor = own[weight.held_as or name].detach().cpu()
         if weight.permutation:
             inverse = [weight.permutation.index(axis) for axis in range(len(weight.permutation))]
             tensor = tensor.permute(inverse)

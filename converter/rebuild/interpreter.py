@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,8 +112,10 @@ class _Writer:
         self.abstract: dict[ir.Value, Any] = {}
         """What is known of a value on the host: a nested tuple, `Unknown` for open scalars."""
         self.host_dtype: dict[ir.Value, ir.DataType] = {}
-        self.used_names = {*keyword.kwlist, *dir(builtins), "self", "values", "device"}
+        self.reserved = {"self", "getattr", "float", "border", "host", _VALUES, _DEVICE}
+        self.used_names = {*keyword.kwlist, *dir(builtins), *self.reserved}
         self.module_path = ""
+        self.arguments: tuple[str, ...] = ()
         self.constant_names: dict[ir.Value, str] = {}
         self.hoisted: dict[str, str] = {}
         """Expressions for tensors that a body being written reads, and the variables for them."""
@@ -130,6 +133,7 @@ class _Writer:
             weights=named | self.weights,
             origins=self.origins,
             inputs=tuple(v.name or "" for v in self.real_inputs()),
+            arguments=self.arguments,
             outputs=tuple(v.name or "" for v in own_outputs(self.model)),
         )
 
@@ -138,13 +142,14 @@ class _Writer:
 
     def write_main(self) -> None:
         scope = _Scope(1)
-        arguments = [self.define(value, scope) for value in self.real_inputs()]
+        arguments = [self.define_input(value, scope) for value in self.real_inputs()]
+        self.arguments = tuple(arguments)
         self.lines.append(f"def forward({', '.join(['self', *arguments])}):")
         for value, name in zip(self.real_inputs(), arguments, strict=True):
             dims = static_dims(value)
             if any(dim is not None for dim in dims or ()):
                 self.emit(scope, f"border.check_input({name}, {value.name!r}, {dims!r})")
-        self.emit(scope, f"device = border.device_of(self, {', '.join(arguments)})")
+        self.emit(scope, f"{_DEVICE} = border.device_of(self, {', '.join(arguments)})")
         for value in buffers(self.model).values():
             # Everything is computed from what the buffers hold before the call.
             before = self.weight(weight_name(value))
@@ -207,7 +212,7 @@ class _Writer:
     # -------------------------------------------------------------- names
 
     def fresh(self, wish: str) -> str:
-        base = re.sub(r"\W", "_", wish) or "value"
+        base = unicodedata.normalize("NFKC", re.sub(r"\W", "_", wish)) or "value"
         if base[0].isdigit() or base.startswith("__"):
             base = f"v_{base}"
         name, count = base, 1
@@ -215,6 +220,18 @@ class _Writer:
             count += 1
             name = f"{base}_{count}"
         self.used_names.add(name)
+        return name
+
+    def define_input(self, value: ir.Value, scope: _Scope) -> str:
+        """Name an argument as the input, if Python can; it may hide a builtin function."""
+        name = value.name or ""
+        free = name.isidentifier() and not keyword.iskeyword(name) and name not in self.reserved
+        if unicodedata.normalize("NFKC", name) != name:  # Python reads it as another name
+            free = False
+        if not free or name.startswith("__"):
+            return self.define(value, scope)
+        self.used_names.add(name)
+        scope.names[value] = name
         return name
 
     def define(self, value: ir.Value, scope: _Scope) -> str:
@@ -279,7 +296,7 @@ class _Writer:
             array = np.array(known, dtype=dtype.numpy())
             return self.held(self.stored(value, ir.Tensor(array, name=value.name)), scope)
         name = scope.names[value] = self.fresh(f"{value.name}_tensor")
-        text = f"border.as_tensor({self.on_host(value, scope)}, {int(dtype)}, device)"
+        text = f"border.as_tensor({self.on_host(value, scope)}, {int(dtype)}, {_DEVICE})"
         self.emit(scope, f"{name} = {text}")
         return name
 
@@ -378,7 +395,7 @@ class _Writer:
             raise self.refusal(node, f"its attribute(s) {', '.join(sorted(missing))} are missing")
         bound = {
             "n_outputs": str(len(trimmed([v if v.name else None for v in node.outputs]))),
-            "device": "device",
+            "device": _DEVICE,
             "training": self.training,
             "output_type": str(element_type(node.outputs[0]) if node.outputs else None),
         }
@@ -400,7 +417,7 @@ class _Writer:
             return repr(value)
         key = f"attribute_{len(self.values)}"
         self.values[key] = value
-        return f"values[{key!r}]"
+        return f"{_VALUES}[{key!r}]"
 
     def write_subgraph(self, graph: ir.Graph, wish: str, scope: _Scope) -> str:
         name = self.fresh(wish)
@@ -518,3 +535,5 @@ _HOST_DTYPES = frozenset(
     }
 )
 _NOTHING = object()
+_VALUES, _DEVICE = "_values", "_device"
+"""What the text calls attribute values without a literal, and where it runs."""

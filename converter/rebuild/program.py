@@ -39,6 +39,7 @@ class Program:
         origins: line number to origin.
         inputs: names of the inputs, in order.
         outputs: names of the outputs, in order.
+        arguments: what ``forward`` calls the inputs.
     """
 
     source: str
@@ -49,6 +50,7 @@ class Program:
     origins: dict[int, Origin]
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
 
 def located(error: BaseException, origins: Mapping[int, Origin]) -> RebuildError:
@@ -91,6 +93,6 @@ def load_program(source: str, modules: Mapping[str, str], values: Mapping[str, A
     module = sys.modules[unique] = ModuleType(unique)
     namespace = vars(module)
     namespace |= {alias: import_module(path) for alias, path in modules.items()}
-    namespace["values"] = dict(values)
+    namespace["_values"] = dict(values)
     exec(compile(source, filename, "exec"), namespace)  # the text is ours, from the graph
     return namespace["forward"]

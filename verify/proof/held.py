@@ -6,7 +6,7 @@ Weights cross between processes in one file, each at a multiple of 64 bytes, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,7 @@ def held(source: Source) -> Holding:
     if record is None or source.kind == "tflite":
         return holding
     holding.made_from = record.source_framework
+    rename(holding, {w.held_as: name for name, w in record.weights.items() if w.held_as})
     holding.permutations = {
         name: weight.permutation
         for name, weight in record.weights.items()
@@ -121,6 +122,15 @@ def held(source: Source) -> Holding:
             own = holding.weights[name]
             holding.weights[name] = Weight(name, own.bits, own.dtype, weight.role, own.aliases)
     return holding
+
+
+def rename(holding: Holding, names: Mapping[str, str]) -> None:
+    """Give weights their names in the source, where they have others in the model; in place."""
+    weights = holding.weights.values()
+    holding.weights = {
+        names.get(own.name, own.name): replace(own, name=names.get(own.name, own.name))
+        for own in weights
+    }
 
 
 def write(holding: Holding, path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from verify.proof.held import Holding, weight_of
+from verify.proof.held import Holding, rename, weight_of
 from verify.runtimes.torch_tensors import to_numpy
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def held(source: Source) -> Holding:
     stored = getattr(model, "permutations", None)  # one of our own results, live
     if isinstance(stored, dict):
         holding.permutations = stored
+        rename(holding, {held: name for name, held in model.names.items()})
     return holding
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import UnreadableModelError
+from converter.formats.saved_model_names import served_as
 from converter.formats.tensorflow_signature import served_function, undecided
 from converter.formats.tensorflow_variables import named_variables
 from converter.signature import Signature
@@ -23,11 +24,18 @@ class SavedModelRunner(TensorFlowRunner):
     def __init__(self, model: Any, function: Any, device: str, signature: Any) -> None:
         super().__init__(function, device, signature, [])
         self.model = model  # the function does not keep the variables alive
+        self.taken = set(function.structured_input_signature[1])
         self.input_names = list(function.structured_input_signature[1])
+        if signature is not None:  # Python may take an input under another name
+            served = served_as([spec.name for spec in signature.inputs])
+            own = {served[name]: name for name in served}
+            self.input_names = [own.get(name, name) for name in self.input_names]
 
     def prepare(self, inputs: dict[str, np.ndarray]) -> Any:
         args, _ = super().prepare(inputs)
-        return (), dict(zip(inputs, args, strict=True))
+        served = served_as([spec.name for spec in self.signature.inputs]) if self.signature else {}
+        names = [n if n in self.taken else served.get(n, n) for n in inputs]
+        return (), dict(zip(names, args, strict=True))
 
     def fetch(self, result: Any) -> dict[str, np.ndarray]:
         outputs = super().fetch(result)

@@ -30,30 +30,35 @@ def build(model: ir.Model, *, purpose: str = "inference") -> ConvertedModule:
     from converter.graph.shapes import infer_shapes
     from converter.graph.signatures import signature_of
     from converter.graph.weights import fold_transposes
+    from converter.rebuild.graph_values import role_of, weight_name
     from converter.rebuild.interpreter import write
     from converter.rebuild.prepare import prepare
     from converter.rebuild.pytorch.module import (
+        aliases,
         assemble,
         constant_expression,
         expression,
         keep_statement,
     )
+    from converter.rebuild.pytorch.names import held_names
 
     registry = load_handlers()
     copy = infer_shapes(model.clone())
     copy = settle(infer_shapes(count_loops(prepare(copy, registry))))
     copy = infer_shapes(fold_transposes(copy))
+    weights = [value for value in copy.graph.initializers.values() if role_of(value)]
+    names = held_names(n for value in weights for n in (weight_name(value), *aliases(value)))
     program = write(
         copy,
         registry,
         border="converter.rebuild.pytorch.border",
-        weight=expression,
+        weight=lambda name: expression(names[name]),
         constant=constant_expression,
-        keep=keep_statement,
+        keep=lambda name, value: keep_statement(names[name], value),
         release=True,
         training="self.training" if purpose == "training" else "False",
     )
-    return assemble(program, signature_of(model))
+    return assemble(program, signature_of(model), names)
 
 
 def load_handlers():

@@ -14,10 +14,8 @@ from torch import nn
 
 from converter.rebuild.program import Program, load_program
 from converter.rebuild.pytorch.dtypes import carried, from_numpy
+from converter.rebuild.pytorch.names import CONSTANTS
 from converter.signature import Signature
-
-CONSTANTS = "equiport_constants"
-"""Name of the child that holds the tensors that are no weights of the source."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +26,13 @@ class Code:
         source: text that defines ``forward``.
         modules: alias to module name, as pairs.
         values: attribute values that have no literal, as pairs.
+        renamed: an input's name cannot be an argument's.
     """
 
     source: str
     modules: tuple[tuple[str, str], ...]
     values: tuple[tuple[str, Any], ...]
+    renamed: bool = False
 
     @property
     def digest(self) -> str:
@@ -46,11 +46,21 @@ class ConvertedModule(nn.Module):
         code: the text of ``forward`` and what it needs (`print(module.code.source)`).
         signature: names, dtypes and shapes of inputs and outputs.
         permutations: weight name to how it is stored, ``stored = source.transpose(permutation)``.
+        names: a weight's name in the source to its name here, where they differ.
+        arguments: an input's name in the signature to its name in ``forward``, where they differ.
     """
 
     code: Code
     signature: Signature
     permutations: dict[str, tuple[int, ...]]
+    names: dict[str, str]
+    arguments: dict[str, str]
+
+    def named_weights(self) -> dict[str, torch.Tensor]:
+        """Return parameters and buffers by the source's names."""
+        there = {held: name for name, held in self.names.items()}
+        held = self.state_dict(keep_vars=True)
+        return {there.get(name, name): tensor for name, tensor in held.items()}
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
         # The class exists only in this process; it is made again from its text.
@@ -63,7 +73,7 @@ class ConvertedModule(nn.Module):
 
 
 def _blank(code: Code) -> ConvertedModule:
-    module_class = _class_of(code.source, code.modules, _Values(code.values))
+    module_class = _class_of(code.source, code.modules, _Values(code.values), code.renamed)
     return module_class.__new__(module_class)
 
 
@@ -82,10 +92,20 @@ class _Values(tuple):
 
 
 @lru_cache(maxsize=256)
-def _class_of(source: str, modules: tuple, values: _Values) -> type[ConvertedModule]:
+def _class_of(source: str, modules: tuple, values: _Values, renamed: bool) -> type[ConvertedModule]:
     digest = hashlib.sha256(source.encode()).hexdigest()[:12]
     forward = load_program(source, dict(modules), dict(values), digest)
-    return type("Converted", (ConvertedModule,), {"forward": forward, "__module__": __name__})
+    base = NamedModule if renamed else ConvertedModule
+    return type("Converted", (base,), {"forward": forward, "__module__": __name__})
+
+
+class NamedModule(ConvertedModule):
+    """One whose inputs have names that Python's arguments cannot have."""
+
+    def __call__(self, /, *inputs: Any, **named: Any) -> Any:
+        """Run the model; inputs go by the names in the signature, too."""
+        known = {self.arguments.get(name, name): value for name, value in named.items()}
+        return super().__call__(*inputs, **known)
 
 
 def expression(name: str) -> str:
@@ -112,19 +132,28 @@ def keep_statement(name: str, value: str) -> str:
     return f"{expression(name)}.copy_({value}.detach())"
 
 
-def assemble(program: Program, signature: Signature) -> ConvertedModule:
-    """Make the module: weights under their own names, constants apart from them."""
-    code = Code(program.source, tuple(program.modules.items()), tuple(program.values.items()))
+def assemble(program: Program, signature: Signature, names: dict[str, str]) -> ConvertedModule:
+    """Make the module: weights under their own names, constants apart from them.
+
+    Args:
+        names: what each weight is called here (`held_names`).
+    """
+    pairs = zip(program.inputs, program.arguments, strict=True)
+    arguments = {name: argument for name, argument in pairs if name != argument}
+    modules, values = tuple(program.modules.items()), tuple(program.values.items())
+    code = Code(program.source, modules, values, bool(arguments))
     module = _blank(code)
     nn.Module.__init__(module)
     module.code, module.permutations = code, {}
+    module.names = {name: held for name, held in names.items() if name != held}
+    module.arguments = arguments
     module.signature = replace(
         signature,
         inputs=tuple(map(carried, signature.inputs)),
         outputs=tuple(map(carried, signature.outputs)),
     )
     for name, value in program.weights.items():
-        _place(module, name, value)
+        _place(module, name, value, names)
         if stored := value.metadata_props.get("equiport.permutation"):
             module.permutations[name] = tuple(map(int, stored.split(",")))
     constants = nn.Module()
@@ -134,12 +163,18 @@ def assemble(program: Program, signature: Signature) -> ConvertedModule:
     return module.eval()
 
 
-def _place(root: nn.Module, name: str, value: ir.Value) -> None:
+def aliases(value: ir.Value) -> list[str]:
+    """Return the further names that a weight has in the source."""
+    found: list[str] = json.loads(value.metadata_props.get("equiport.aliases", "[]"))
+    return found
+
+
+def _place(root: nn.Module, name: str, value: ir.Value, names: dict[str, str]) -> None:
     tensor = live_tensor(value.const_value)
     if value.metadata_props["equiport.role"] == "parameter":
         tensor = nn.Parameter(tensor, tensor.is_floating_point())
-    for known_as in (name, *json.loads(value.metadata_props.get("equiport.aliases", "[]"))):
-        owner, leaf = _owner(root, known_as)
+    for known_as in (name, *aliases(value)):
+        owner, leaf = _owner(root, names[known_as])
         if isinstance(tensor, nn.Parameter):
             owner.register_parameter(leaf, tensor)
         else:

@@ -11,6 +11,7 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from converter.errors import EquiportError, RebuildError
+from converter.formats.saved_model_names import served_as
 from converter.rebuild.program import Program, load_program, located
 from converter.rebuild.tensorflow.dtypes import carried, from_numpy, to_framework
 from converter.signature import Signature, TensorSpec
@@ -31,6 +32,7 @@ class ConvertedModule(tf.Module):
         signature: names, dtypes and shapes of inputs and outputs.
         weights: the variables by their source's names; a SavedModel keeps this attribute.
         permutations: weight name to how it is stored, ``stored = source.transpose(permutation)``.
+        served: an input's name to the one that TensorFlow's graph has for it.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class ConvertedModule(tf.Module):
         digest = hashlib.sha256(program.source.encode()).hexdigest()[:12]
         self._origins = _Untracked(program.origins)
         self._forward = load_program(program.source, program.modules, program.values, digest)
-        specs = [_tensor_spec(spec) for spec in self.signature.inputs] if tensors_only else None
+        self.served = served_as([spec.name for spec in self.signature.inputs])
+        inputs = [replace(spec, name=self.served[spec.name]) for spec in self.signature.inputs]
+        specs = [_tensor_spec(spec) for spec in inputs] if tensors_only else None
         self._function = tf.function(self.run_graph, input_signature=specs, autograph=False)
         self._serving = tf.function(self._serve, input_signature=specs, autograph=False)
 
@@ -86,7 +90,7 @@ class ConvertedModule(tf.Module):
         """Return all weights by their source's names."""
         return dict(self.weights)
 
-    def __call__(self, *inputs: Any, **named: Any) -> Any:
+    def __call__(self, /, *inputs: Any, **named: Any) -> Any:
         """Run the model.
 
         Raises:

@@ -12,10 +12,16 @@ aten = torch.ops.aten
 INT64 = 7
 
 
+def operators() -> Any:
+    """Return onnxscript's operators, which have types of their own."""
+    from onnxscript import opset18
+
+    return opset18
+
+
 def nonzero(x: Any) -> Any:
     """Return ``[count, rank]``; a tensor without dimensions has rank 0, in ONNX 1."""
-    from onnxscript import opset18 as op
-
+    op = operators()
     if len(x.shape):
         return op.Transpose(op.NonZero(x), perm=[1, 0])
     count = op.Shape(op.NonZero(x), start=1, end=2)
@@ -25,8 +31,7 @@ def nonzero(x: Any) -> Any:
 
 def masked_select(x: Any, mask: Any) -> Any:
     """Return the elements where ``mask`` is true, flat; both are broadcast."""
-    from onnxscript import opset18 as op
-
+    op = operators()
     x, mask = op.Expand(x, op.Shape(mask)), op.Expand(mask, op.Shape(x))
     flat = op.Constant(value_ints=[-1])
     return op.Compress(op.Reshape(x, flat), op.Reshape(mask, flat), axis=0)
@@ -39,8 +44,7 @@ def unique_consecutive(
 
     Results that are not asked for are empty.
     """
-    from onnxscript import opset18 as op
-
+    op = operators()
     minus_one = op.Constant(value_ints=[-1])
     zero, one = op.Constant(value_ints=[0]), op.Constant(value_ints=[1])
     flat = op.Reshape(x, minus_one)

@@ -20,8 +20,9 @@ def write(
     x: Any, size: Any, align_corners: bool, scales: Sequence[float | None], **options: Any
 ) -> Any:
     """Write ONNX's ``Resize`` down, by scales where all are given and count."""
-    from onnxscript import opset19 as op
+    from onnxscript import opset19
 
+    op: Any = opset19
     rule = "align_corners" if align_corners else "half_pixel"
     options |= {"coordinate_transformation_mode": rule}
     if not align_corners and all(scale is not None for scale in scales):

@@ -31,7 +31,8 @@ def to_onnx(program: torch.export.ExportedProgram, *, keep_paths: bool = False) 
     from torch.onnx._internal._lazy_import import onnxscript_apis
     from torch.onnx._internal.exporter import _core, _flags, _fx_passes
 
-    with torch.fx.experimental._config.patch(backed_size_oblivious=True):
+    oblivious: Any = torch.fx.experimental._config
+    with oblivious.patch(backed_size_oblivious=True):
         decomposed = program.run_decompositions(dict(decompositions()))
         refuse_complex(decomposed, keep_paths)
         if missing := unwritable(decomposed, keep_paths):

@@ -52,6 +52,9 @@ HARMLESS_FOR = {
 }
 """The same for arguments of one operator."""
 
+IMPLIED = {("aten::stft", "return_complex"): True}
+"""Values that a translation stands for though they are no defaults."""
+
 
 @dataclass(frozen=True)
 class Unread:
@@ -108,7 +111,10 @@ def dropped(node: torch.fx.Node, translation: Callable[..., Any]) -> list[str]:
         if name not in given:
             continue
         argument, value = schema[name], given[name]
-        if argument.has_default_value() and same(value, argument.default_value):
+        implied = IMPLIED.get((operator.name(), name), argument.default_value)
+        if argument.has_default_value() and (
+            same(value, argument.default_value) or same(value, implied)
+        ):
             continue
         sparse = name == "layout" and value not in (None, torch.strided)
         if sparse or not why_harmless(operator.name(), name):

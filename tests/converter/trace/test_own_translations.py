@@ -74,3 +74,24 @@ def test_sort_copysign_and_distances() -> None:
     same(lambda a: torch.copysign(a, torch.tensor([0.0, -0.0, 1.0, -1.0, -0.0])), x)
     for p in (0.5, 1.0, 2.0, math.inf):
         same(lambda a, b, p=p: torch.cdist(a, b, p), x, y)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("padding", [None, 3])
+def test_bags_of_embeddings_empty_ones_too(mode, last, padding) -> None:
+    table, ids = torch.randn(10, 4), torch.tensor([1, 3, 3, 9, 0, 3, 2])
+    offsets = torch.tensor([0, 2, 3, 3, 5, 7])
+    weights = torch.randn(7) if mode == "sum" else None
+
+    def function(*tensors: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.embedding_bag(
+            tensors[1], tensors[0], tensors[2], mode=mode, include_last_offset=last,
+            padding_idx=padding, per_sample_weights=tensors[3] if len(tensors) > 3 else None,
+        )  # fmt: skip
+
+    same(function, *(t for t in (table, ids, offsets, weights) if t is not None))
+    same(
+        lambda t, i: torch.nn.functional.embedding_bag(i, t, mode=mode, padding_idx=padding),
+        table, ids[:6].reshape(3, 2),
+    )  # fmt: skip
