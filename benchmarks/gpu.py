@@ -26,6 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from converter.errors import first_line
 from verify.runtimes import KINDS
 from zoo.registry import get, names
 
@@ -218,7 +219,7 @@ def rows(
             try:
                 pending += [comparing.submit(begin, cell) for cell in future.result()]
             except Exception as error:  # whatever it is, the other models go on
-                reason = f"{type(error).__name__}: {str(error).splitlines()[0][:160]}"
+                reason = f"{type(error).__name__}: {first_line(error, 160)}"
                 yield Row(name, framework, "-", verdict="not prepared", reason=reason)
         for done in pending:
             yield done.result()

@@ -23,7 +23,7 @@ import onnx_ir as ir
 from benchmarks.mutants.models import TYPICAL, Subject, subject
 from benchmarks.mutants.recorded import RecordedExecutions, RecordedSide
 from benchmarks.mutants.variants import BRAIN, HALF, SINGLE, Variant
-from converter.errors import EquiportError
+from converter.errors import EquiportError, first_line
 from verify.aside import Aside
 from verify.inputs import random_inputs
 
@@ -56,7 +56,7 @@ def compared(name: str, seeds: int, seed: int) -> Iterator[dict[str, Any]]:
                 target, wanted = variant(model.graph)
                 line |= _compare(model, source, target, wanted, runs, aside, seeds, seed)
             except Exception as error:  # this runtime has no kernel for this graph
-                line["left_out"] = f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
+                line["left_out"] = f"{type(error).__name__}: {first_line(error)}"
             yield line | {"seconds": round(time.perf_counter() - start, 2)}
 
 

@@ -20,7 +20,7 @@ from benchmarks.mutants.models import TYPICAL, Subject
 from benchmarks.mutants.plant import Mutant
 from benchmarks.mutants.recorded import KeptSide, RecordedExecutions, RecordedSide
 from benchmarks.mutants.unchanged import why_unchanged
-from converter.errors import EquiportError, UnreadableModelError
+from converter.errors import EquiportError, UnreadableModelError, first_line
 from verify import locate
 from verify.arguments import Options
 from verify.aside import Aside
@@ -110,7 +110,7 @@ class Judge:
         try:
             report = self._compare(target)
         except UnreadableModelError as error:
-            verdict.runs, verdict.reason = False, str(error).splitlines()[0]
+            verdict.runs, verdict.reason = False, first_line(error)
             return verdict
         if not any(outputs is not None for outputs in target.kept.values()):
             verdict.runs, verdict.reason = False, (report.failures or ["it does not run"])[0]

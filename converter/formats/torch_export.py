@@ -51,7 +51,8 @@ def run_export(module: torch.nn.Module, example: Example) -> torch.export.Export
     """
     from torch.fx.experimental import _config
 
-    with _config.patch(backed_size_oblivious=True):
+    oblivious: Any = _config
+    with oblivious.patch(backed_size_oblivious=True):
         return torch.export.export(
             module,
             example.args,

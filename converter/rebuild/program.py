@@ -12,7 +12,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from converter.errors import RebuildError
+from converter.errors import RebuildError, first_line
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Program:
 def located(error: BaseException, origins: Mapping[int, Origin]) -> RebuildError:
     """Return a typed error that names the node at whose line a program raised ``error``."""
     lines = [
-        frame.lineno
+        frame.lineno or 0
         for frame in traceback.extract_tb(error.__traceback__)
         if frame.filename.startswith(FILE_NAME)
     ]
     found = [origins[line] for line in lines if line in origins]
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    said = first_line(error)
     if not found:
         return RebuildError(f"the rebuilt graph cannot be traced: {said}")
     origin = found[-1]

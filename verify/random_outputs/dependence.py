@@ -170,5 +170,5 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
     wide = [x.astype(np.complex128 if one.dtype.kind == "c" else np.float64) for x in (one, other)]
     finite = np.isfinite(wide[0]) & np.isfinite(wide[1])
     peak = float(np.abs(wide[0]).max(initial=0.0, where=finite))
-    apart = np.abs(np.subtract(*wide, out=np.zeros_like(wide[0]), where=finite))
+    apart = np.abs(np.subtract(wide[0], wide[1], out=np.zeros_like(wide[0]), where=finite))
     return bool(apart.max(initial=0.0) <= SAME * RELATIVE[dtype] * peak)

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from converter.errors import first_line
+
 PLAIN = "eager"
 _FIELD = "_attn_implementation_internal"
 
@@ -50,7 +52,7 @@ def chosen(module: torch.nn.Module) -> list[str]:
 
 def note(kinds: list[str], refusal: Exception) -> str:
     """Return what the user is told where the plain attention was traced instead."""
-    reason = str(refusal).splitlines()[0]
+    reason = first_line(refusal)
     return (
         f"the model's attention ({', '.join(kinds)}) cannot be exported, so its plain form "
         f"('{PLAIN}') was; it gives the same but for rounding. The reason: {reason}"

@@ -81,8 +81,9 @@ def related(
     ]
     for name, axis, dim, size in pairs:
         bounds = ranges.get(str(size))
-        if isinstance(size, int) or size.is_number or (bounds and bounds.lower == bounds.upper):
-            value = size if isinstance(size, int) or size.is_number else bounds.lower
+        known = isinstance(size, int) or size.is_number
+        if known or (bounds and bounds.lower == bounds.upper):
+            value = bounds.lower if bounds and not known else size
             original = _original(program, name, axis)
             raise fixed(dim, int(value), places.settled.get(original, _of(size, places)))
         if size.is_symbol and dim.isidentifier():

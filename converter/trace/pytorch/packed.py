@@ -191,7 +191,7 @@ def pad(
     inside = torch.arange(x.shape[0])[:, None] < own.lengths[None]
     x = torch.where(inside.reshape(*inside.shape, *[1] * (x.dim() - 2)), x, padding_value)
     if total_length is None:
-        longest = own.lengths.max().item()
+        longest: Any = own.lengths.max().item()
         torch._check(longest >= 0)
         torch._check(longest <= x.shape[0])
         x = x.narrow(0, 0, longest)

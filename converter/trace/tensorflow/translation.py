@@ -16,6 +16,7 @@ from unittest import mock
 
 import tensorflow as tf
 
+from converter.errors import first_line
 from converter.trace.tensorflow.convolutions import repair_convolutions
 from converter.trace.tensorflow.freeze import Frozen
 from converter.trace.tensorflow.handlers import load_translations
@@ -173,7 +174,7 @@ def watched(operator: str, function: Callable, failures: list[Failure]) -> Calla
 
 def reason(error: Exception) -> str:
     """Say in words why a translation failed."""
-    text = (str(error).strip().splitlines() or [""])[0][:300]
+    text = first_line(error)
     if isinstance(error, NotTranslated):
         return text
     return f"tf2onnx could not translate this use of it ({type(error).__name__}: {text})"
