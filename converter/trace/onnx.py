@@ -64,7 +64,10 @@ def declare(model: ir.Model, signature: Signature) -> None:
             )
         )
         if not fits:
-            raise InputSpecError(f"input {spec} does not fit the model's own shape {own}")
+            raise InputSpecError(
+                f"input {spec} does not fit the model's own shape {own}",
+                hint=f"Declare {spec.name} with sizes that the model takes, or leave it out.",
+            )
         value.shape = ir.Shape(
             [
                 size if isinstance(size, int) else wish

@@ -138,7 +138,10 @@ def _declared(own: tuple[TensorSpec, ...], signature: Signature | None) -> tuple
             )
         )
         if not fits:
-            raise InputSpecError(f"input {spec.name!r} is declared as {wish}, the model has {spec}")
+            raise InputSpecError(
+                f"input {spec.name!r} is declared as {wish}, the model has {spec}",
+                hint=f"Declare {spec.name} with sizes that the model takes, or leave it out.",
+            )
         result.append(TensorSpec(spec.name, spec.dtype, shape))
     return tuple(result)
 
@@ -164,7 +167,9 @@ def _from_signature(model: Any, function: Any, signature: Signature | None) -> T
 
 
 def _from_function(model: Any, signature: Signature | None) -> Traced:
-    function = model if hasattr(model, "get_concrete_function") else tf.function(model.__call__)
+    function = model if hasattr(model, "get_concrete_function") else model.__call__
+    if not hasattr(function, "get_concrete_function"):
+        function = tf.function(function)
     given = getattr(function, "input_signature", None)
     if given is None and hasattr(model, "signature") and signature is None:
         signature = model.signature  # one of our own results
