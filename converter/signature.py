@@ -41,6 +41,8 @@ class TensorSpec:
         bounds: smallest and largest value that the model accepts, both included, where known
             (an index into a table, for instance). A word stands for the size of a dynamic
             dimension: the length of a sequence goes from 1 to ``seq``.
+        order: how the elements must stand along the last axis, where they must
+            (`converter.graph.orders`).
     """
 
     name: str
@@ -50,6 +52,7 @@ class TensorSpec:
     permutation: tuple[int, ...] | None = None
     carried_as: str | None = None
     bounds: tuple[Bound, Bound] | None = None
+    order: str | None = None
 
     def __str__(self) -> str:
         if self.shape is None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from converter.errors import InputSpecError, UsageError
 from converter.expressions import size_of, words_in
+from converter.graph import orders
 from converter.graph.bounds import bounds_of
 from converter.signature import Signature, TensorSpec
 from verify import scales
@@ -148,7 +149,19 @@ def _random(spec: TensorSpec, sizes: Mapping[str, int], seed: int, scale: str) -
     else:
         low, high = bounds or (0, 1)
         value = scales.integers(scale, shape, generator, (int(low), int(high)))
-    return np.asarray(value).astype(numpy_dtype(spec.dtype))
+    return ordered(np.asarray(value), spec.order).astype(numpy_dtype(spec.dtype))
+
+
+def ordered(values: np.ndarray, order: str | None) -> np.ndarray:
+    """Return the elements in an order of `converter.graph.orders`, along the last axis."""
+    if order is None or values.ndim == 0:
+        return values
+    values = np.sort(values, axis=-1)
+    if order == orders.FALLING:
+        return values[..., ::-1]
+    if order == orders.OFFSETS:
+        values[..., :1] = 0
+    return values
 
 
 def _limits(spec: TensorSpec, sizes: Mapping[str, int]) -> tuple[float, float] | None:

@@ -108,14 +108,16 @@ def _completed(wish: TensorSpec, own: TensorSpec) -> TensorSpec:
         wish = replace(wish, shape=own.shape)
     elif own.shape is not None and len(wish.shape) != len(own.shape):
         raise InputSpecError(f"input {own.name!r} is declared as {wish}, the model has {own}")
-    return wish if wish.bounds is not None else replace(wish, bounds=own.bounds)
+    bounds = own.bounds if wish.bounds is None else wish.bounds
+    return replace(wish, bounds=bounds, order=wish.order or own.order)
 
 
 def _with_bounds(spec: TensorSpec, a: View, b: View) -> TensorSpec:
-    for view in (a, b):
-        other = view.input(spec.name)
-        if spec.bounds is None and other is not None and other.bounds is not None:
-            return replace(spec, bounds=other.bounds)
+    for other in (a.input(spec.name), b.input(spec.name)):
+        if other is not None and spec.bounds is None:
+            spec = replace(spec, bounds=other.bounds)
+        if other is not None and spec.order is None:
+            spec = replace(spec, order=other.order)
     return spec
 
 

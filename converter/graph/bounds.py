@@ -15,8 +15,11 @@ from typing import Any
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
+from converter.errors import InputSpecError
+from converter.expressions import words_in
 from converter.graph.domains import domain_of
 from converter.graph.lengths import counted, sequence_size
+from converter.graph.orders import SEGMENTS, order_of, orders_of
 from converter.signature import Bound, Dim, Signature
 
 Bounds = tuple[int, int]
@@ -42,8 +45,13 @@ _NO_VALUE = frozenset({"Shape", "Size", "IsNaN"})
 
 @dataclass
 class _Found:
-    """What was seen on the way of one input through the graph."""
+    """What was seen on the way of one input through the graph.
 
+    Attributes:
+        words: the dynamic dimensions of the graph's inputs.
+    """
+
+    words: set[str]
     indices: list[Bounds] = field(default_factory=list)
     lengths: list[tuple[int, Dim]] = field(default_factory=list)
     mask: bool = False
@@ -54,7 +62,8 @@ def bounds_of(model: ir.Model) -> dict[str, tuple[Bound, Bound]]:
     """Infer the smallest and largest valid value of inputs, both included.
 
     An integer input that is an index (through casts, reshapes, offsets, ...) gets the size of the
-    table, negative indices excluded; where the table's size is not static, only 0 is certain. One
+    table, negative indices excluded; where the table's size is neither static nor said by the
+    inputs' dimensions, only 0 is certain, and nothing of ids of segments, which make it. One
     that is compared with a counting (``arange``) or gives a recurrent layer its lengths goes from
     1 to that size, by its word where it is dynamic. An input that is only turned into booleans,
     compared with 0 or 1, or subtracted from a constant is a mask, 0 to 1. Floats: see
@@ -67,10 +76,11 @@ def bounds_of(model: ir.Model) -> dict[str, tuple[Bound, Bound]]:
         model = model.clone()
         InlinePass()(model)
     result: dict[str, tuple[Bound, Bound]] = {}
+    words = {word for value in model.graph.inputs for word in _dynamic(value)}
     for value in model.graph.inputs:
         if value.name in model.graph.initializers or value.dtype is None:
             continue
-        found = _integers(value) if value.dtype.is_integer() else None
+        found = _integers(value, words) if value.dtype.is_integer() else None
         if value.dtype.is_floating_point():
             found = domain_of(value)
         if found is not None:
@@ -82,9 +92,16 @@ def _words(end: Bound) -> set[str]:
     return set(re.findall(r"[^\W\d]\w*", end)) if isinstance(end, str) else set()
 
 
-def _integers(value: ir.Value) -> tuple[Bound, Bound] | None:
-    found = _Found()
+def _dynamic(value: ir.Value) -> set[str]:
+    dims = [] if value.shape is None else [dim for dim in value.shape if not isinstance(dim, int)]
+    return {word for dim in dims for word in _words(dim.value or 0)}
+
+
+def _integers(value: ir.Value, words: set[str]) -> tuple[Bound, Bound] | None:
+    found = _Found(words)
     _follow(value, 0, found, set())
+    if order_of(value) == SEGMENTS and found.indices and max(found.indices)[1] == 0:
+        return None
     if found.indices:
         low = max(0, *(low for low, _ in found.indices))
         return low, max(low, min(high for _, high in found.indices))
@@ -97,7 +114,7 @@ def _integers(value: ir.Value) -> tuple[Bound, Bound] | None:
 
 
 def with_bounds(signature: Signature, model: ir.Model) -> Signature:
-    """Return ``signature`` with the bounds that the graph tells; declared ones stay.
+    """Return ``signature`` with the bounds and orders that the graph tells; declared ones stay.
 
     A bound by a word that the signature's inputs do not have is left out.
     """
@@ -107,10 +124,13 @@ def with_bounds(signature: Signature, model: ir.Model) -> Signature:
         for name, ends in bounds_of(model).items()
         if all(_words(end) <= words for end in ends)
     }
+    orders = orders_of(model)
     inputs = tuple(
-        replace(spec, bounds=bounds[spec.name])
-        if spec.bounds is None and spec.name in bounds
-        else spec
+        replace(
+            spec,
+            bounds=bounds.get(spec.name) if spec.bounds is None else spec.bounds,
+            order=spec.order or orders.get(spec.name),
+        )
         for spec in signature.inputs
     )
     return replace(signature, inputs=inputs)
@@ -124,6 +144,8 @@ def _follow(value: ir.Value, shift: int, found: _Found, seen: set[tuple[int, int
     for node, position in value.uses():
         if node.domain not in ("", "ai.onnx"):
             found.other = True
+        elif (word := _table_word(node, position)) and _words(word) <= found.words:
+            found.lengths.append((max(0, -shift), _plus(word, -1 - shift)))
         elif (size := table_size(node, position)) is not None:
             low, high = -shift, size - 1 - shift
             if high >= 0:  # below zero: the other branch of a wrapped negative index
@@ -142,6 +164,20 @@ def _follow(value: ir.Value, shift: int, found: _Found, seen: set[tuple[int, int
             found.other = found.other or not following
             for result, moved in following:
                 _follow(result, moved, found, seen)
+
+
+def _table_word(node: ir.Node, position: int) -> str | None:
+    """Return the word for the size of a table that is read at this position, if it has one."""
+    if node.op_type not in ("Gather", "GatherElements", "ScatterElements") or position != 1:
+        return None
+    data = node.inputs[0]
+    shape = None if data is None else _shape(data)
+    size = None if shape is None else shape[_integer(node, "axis", 0)]
+    word = None if size is None or isinstance(size, int) else size.value
+    try:
+        return word if word and words_in(word) else None
+    except InputSpecError:  # what torch.export writes of a size may be no expression of ours
+        return None
 
 
 def table_size(node: ir.Node, position: int) -> int | None:
@@ -184,7 +220,11 @@ def _shifted(node: ir.Node, place: int, size: Dim, shift: int) -> tuple[int, Dim
     low, more = int(not position) - shift, -shift - int(position)
     if isinstance(size, int):
         return low, size + more
-    return low, f"{size} {'+' if more > 0 else '-'} {abs(more)}" if more else size
+    return low, _plus(size, more)
+
+
+def _plus(size: str, more: int) -> str:
+    return f"{size} {'+' if more > 0 else '-'} {abs(more)}" if more else size
 
 
 def _constant(value: ir.Value | None) -> ir.TensorProtocol | None:

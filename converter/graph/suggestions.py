@@ -18,11 +18,15 @@ import onnx_ir as ir
 from converter.graph.bounds import COMPARISONS, bounds_of, table_size
 from converter.graph.constants import constant_of
 from converter.graph.domains import domain_of
+from converter.graph.orders import SEGMENTS, order_of
 
 MOST_COUNT = 7
 """Largest count of a loop that is tried: several turns, and quick."""
 
 LARGEST_EXPONENT = 3
+
+MOST_SEGMENT = 4
+"""Largest id of a segment: few segments, so that they have several rows."""
 
 RANGES = {
     ir.DataType.UINT8: (0, 255), ir.DataType.INT8: (-128, 127), ir.DataType.UINT16: (0, 65535),
@@ -80,6 +84,8 @@ def suggested_bounds(model: ir.Model) -> dict[str, Suggestion]:
 
 
 def _suggestion(value: ir.Value) -> Suggestion | None:
+    if order_of(value) == SEGMENTS:
+        return Suggestion(0, MOST_SEGMENT, "because they are ids of segments")
     seen = _Seen()
     _follow(value, seen, set())
     assert value.dtype is not None

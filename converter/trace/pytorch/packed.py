@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn.utils import rnn
 
 from converter.errors import TraceError
+from converter.trace.pytorch.orders import longest_first
 
 
 @torch.library.custom_op("equiport::pack", mutates_args=())
@@ -178,6 +179,8 @@ def pack(
 ) -> rnn.PackedSequence:
     """Stand in for `pack_padded_sequence`."""
     lengths = torch.as_tensor(lengths).to(torch.int64)
+    if enforce_sorted:
+        lengths = longest_first(lengths)
     x = x.transpose(0, 1) if batch_first else x
     return Lengths(lengths, x.shape[0], enforce_sorted).packed(x)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from converter.trace.pytorch import attention, choosing, recurrent, resizing, shapes
+from converter.trace.pytorch import attention, choosing, orders, recurrent, resizing, shapes
 
 OPSET = 23
 """The newest opset that `torch.onnx` has translations for."""
@@ -34,5 +34,6 @@ def own_translations() -> Mapping[Callable[..., Any], Callable[..., Any]]:
         | attention.TRANSLATIONS
         | resizing.TRANSLATIONS
         | choosing.TRANSLATIONS
+        | orders.TRANSLATIONS
         | shapes.TRANSLATIONS
     )

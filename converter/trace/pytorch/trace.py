@@ -29,6 +29,7 @@ from converter.trace.pytorch.open_sizes import (
     found_while_translated,
     guards_before,
 )
+from converter.trace.pytorch.orders import declare_orders
 from converter.trace.pytorch.provenance import record_provenance
 from converter.trace.pytorch.quantized import refuse_quantized
 from converter.trace.pytorch.recurrent import whole_layers
@@ -75,6 +76,7 @@ def trace(
         names = tuple(s.name for s in specs) or tuple(program.graph_signature.user_inputs)
     model = onnx_program.model
     bind_weights(model, program, frozenset(changed))
+    declare_orders(model, program)
     name_inputs(model, names, exported.signature if signature else own)
     wanted = [s.name for s in own.outputs] if own else output_names(program)
     new_values = state.output_names(changed, {*wanted, *names, *model.graph.initializers})

@@ -24,6 +24,7 @@ from converter.graph.state import declare_state, output_name
 from converter.signature import Signature, TensorSpec
 from converter.trace.tensorflow.freeze import Frozen, freeze
 from converter.trace.tensorflow.functions import Traced, concrete
+from converter.trace.tensorflow.orders import declare_orders
 from converter.trace.tensorflow.provenance import failed_as_a_whole, module_path, untranslated
 from converter.trace.tensorflow.translation import Failure, give_bodies_own_outputs, to_onnx
 
@@ -65,6 +66,7 @@ def trace(
     give_bodies_own_outputs(proto.graph)
     model = ir.serde.deserialize_model(proto)
     name_values(model, frozen, traced)
+    declare_orders(model.graph.inputs, frozen.inputs, frozen.graph_def)
     record_provenance(model)
     refuse_untranslated(model, traced.function)
     names = bind_weights(model, frozen, traced)

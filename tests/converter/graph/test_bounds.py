@@ -14,6 +14,7 @@ from converter.graph.signatures import signature_of
 TABLES = {
     "table": np.zeros((7, 3), np.float32),
     "wide": np.zeros((4, 9), np.float32),
+    "zero": np.array(0, np.int64),
     "one": np.array(1, np.int64),
     "two": np.array(2, np.int64),
     "axis": np.array([0]),
@@ -88,8 +89,17 @@ def test_bounds(case: str) -> None:
 
 
 def test_a_table_of_open_size_has_a_first_row_for_certain() -> None:
-    model = graph(("Gather", ["i", "i"], ["y"], {}))
+    model = graph(("NonZero", ["i"], ["found"], {}), read(1, table="found"))
     assert bounds_of(model) == {"i": (0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("axis", "offset", "expected"),
+    [(0, "zero", (0, "n - 1")), (1, "zero", (0, "k - 1")), (0, "one", (0, "n - 2"))],
+)
+def test_a_table_as_large_as_an_input_has_a_word_for_its_size(axis, offset, expected) -> None:
+    model = graph(("Add", ["i", offset], ["s"], {}), read(axis, "s", table="i"))
+    assert bounds_of(model) == {"i": expected}
 
 
 def test_declared_bounds_stay() -> None:
