@@ -12,6 +12,7 @@ from typing import IO, Any
 from converter.captured import captured_stderr
 from converter.errors import EquiportError, OutputError, VerificationFailed
 from converter.progress import Progress, TerminalProgress
+from converter.standard_output import reader_may_leave
 from converter.temporary import all_in_one_folder
 
 INTERRUPTED = 130
@@ -110,10 +111,11 @@ class Invocation:
 
     def print_results(self) -> None:
         """Write what was asked for to standard output."""
-        if self.json and self.data is not None:
-            sys.stdout.write(json.dumps(self.data, indent=2) + "\n")
-        elif self.text and not self.quiet:
-            sys.stdout.write(self.text)
+        with reader_may_leave():
+            if self.json and self.data is not None:
+                sys.stdout.write(json.dumps(self.data, indent=2) + "\n")
+            elif self.text and not self.quiet:
+                sys.stdout.write(self.text)
 
     def show(self, result: Any, folder: Path | None) -> None:
         """Keep the result for standard output."""

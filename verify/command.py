@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from converter.errors import DefectError, EquiportError, UsageError
+from converter.standard_output import console, reader_may_leave
 from converter.temporary import all_in_one_folder
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from verify.report.result import Report
 
 INTERRUPTED = 130
+
+CLOSED_PIPE = 141
+"""Exit code of a run that nobody listens to, as shells have it."""
 """Exit code of a run that was stopped with Ctrl-C, as shells have it."""
 
 STDOUT = "-"
@@ -60,9 +64,9 @@ class Invocation:
         except KeyboardInterrupt:
             sys.stderr.write("Interrupted; nothing was written.\n")
             code = INTERRUPTED
-        except BrokenPipeError:  # whoever read the output has seen enough
+        except BrokenPipeError:  # the reader of the progress left before there was a verdict
             sys.stderr.close()
-            code = 1
+            code = CLOSED_PIPE
         except Exception as error:
             defect = DefectError.of(error, "the report")
             defect.__cause__ = error
@@ -100,7 +104,8 @@ class Invocation:
         for kind, path in self.files.items():
             text = getattr(report, f"to_{kind}")(None if path == STDOUT else path)
             if path == STDOUT:
-                sys.stdout.write(text)
+                with reader_may_leave():
+                    sys.stdout.write(text)
         if self.summary:
             from verify.report.markdown import append
 
@@ -111,8 +116,8 @@ class Invocation:
             self._write_lock(report, a, b, options)
         changes = recheck.changes(report, a, b, options) if recheck is not None else []
         if recheck is not None:
-            self._show_changes(changes)
-        sys.stdout.flush()
+            with reader_may_leave():
+                self._show_changes(changes)
         if self.fail_on == "never":
             return 0
         told = report.findings or changes or report.limits.warning
@@ -176,13 +181,12 @@ class Invocation:
         """Print the table: to standard error where a machine reads standard output."""
         if self.quiet:
             return
-        from rich.console import Console
-
         from verify.report.terminal import WIDTH, show
 
         stream = self._stream()
         width = None if stream.isatty() else WIDTH
-        show(report, Console(file=stream, width=width), self.verbose)
+        with reader_may_leave():
+            show(report, console(stream, width), self.verbose)
 
     def _progress(self) -> Any:
         from verify.progress import Progress

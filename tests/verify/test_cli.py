@@ -53,6 +53,25 @@ def test_failed_is_1_and_all_reports_are_written(
     assert "❌" in files["markdown"].read_text()
 
 
+@pytest.mark.parametrize("fault", [False, True])
+def test_a_reader_who_leaves_is_no_verdict(
+    source: Path, spoilt: Path, tmp_path: Path, fault: bool
+) -> None:
+    file = tmp_path / "junit.xml"
+    command = [sys.executable, "-m", "verify.cli", source, spoilt if fault else source]
+    process = subprocess.Popen(
+        [*map(str, command), "--seeds", "1", "--junit", str(file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert "Traceback" not in process.communicate(timeout=300)[1]
+    assert process.returncode == (1 if fault else 0)
+    assert file.exists()
+
+
 @pytest.mark.parametrize("option", [["--json"], ["--json", "-"], ["--json=-"]])
 def test_json_to_stdout_is_json_alone(source: Path, spoilt: Path, option: list[str]) -> None:
     done = run(*option, source, spoilt, "--seeds", 1)
