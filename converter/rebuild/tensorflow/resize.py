@@ -8,6 +8,8 @@ them.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import tensorflow as tf
 
@@ -62,7 +64,7 @@ def resize_11(
     axes = [axis_of(axis, X.shape.rank) for axis in axes or range(X.shape.rank)]
     scales, sizes, roi = (_numbers(values, len(axes)) for values in (scales, sizes, roi))
     own = [dims(X)[axis] for axis in axes]
-    found = stretches(own, scales, sizes, keep_aspect_ratio_policy)
+    found = [_quotient(s) for s in stretches(own, scales, sizes, keep_aspect_ratio_policy)]
     steps = {axis: step for axis, step in zip(axes, found, strict=True) if crop or not _stays(step)}
     if not crop and not antialias and not exclude_outside:
         y = by_kernel(X, steps, mode, transform, nearest_mode)
@@ -88,6 +90,15 @@ def resize_11(
     lengths = [step.length for step in found]
     y.set_shape([length if is_plain(length) else None for length in _whole(X, axes, lengths)])
     return y
+
+
+def _quotient(step):
+    """Take the quotient of the sizes for a scale of run time that is this quotient in float32."""
+    if step.exact or is_plain(step.scale):
+        return step
+    ratio = float64(step.length) / float64(step.size)
+    same = tf.cast(ratio, tf.float32) == tf.cast(step.scale, tf.float32)
+    return replace(step, scale=tf.where(same, ratio, step.scale))
 
 
 def _stays(step):
