@@ -107,6 +107,12 @@ def from_numpy(array: np.ndarray, element_type: int | None = None) -> Any:
     array = np.asarray(array)
     if array.dtype == object or array.dtype.kind in "SU" or element_type == STRING:
         return _text(array)
+    tensor = _tensor(array, element_type)
+    # An empty tensor that keeps NumPy's memory cannot be saved in an exported program.
+    return tensor if tensor.numel() else torch.empty(tensor.shape, dtype=tensor.dtype)
+
+
+def _tensor(array: np.ndarray, element_type: int | None) -> torch.Tensor:
     if element_type in _CARRIED:
         carrier = _CARRIED[element_type]
         wide = array.astype(np.float32 if carrier.is_floating_point else np.int32)

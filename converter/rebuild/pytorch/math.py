@@ -8,6 +8,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from converter.rebuild.host_values import is_plain
 from converter.rebuild.pytorch.table import op
 from converter.rebuild.pytorch.unsigned import divided, from_ordered, ordered, widened
 
@@ -365,6 +366,8 @@ def hardmax_1(input, *, axis=1):
 
 @op("Hardmax", since=13)
 def hardmax_13(input, *, axis=-1):
+    if any(is_plain(size) and size == 0 for size in input.shape):
+        return torch.zeros_like(input)
     first = torch.argmax(input, axis, keepdim=True)
     return torch.zeros_like(input).scatter(axis, first, 1.0)
 
@@ -373,7 +376,7 @@ def _coerced(function, x, axis):
     """Apply a function of matrices to ``x`` with the axes before and from ``axis`` on joined."""
     axis = axis + x.dim() if axis < 0 else axis
     rows = math.prod(x.shape[:axis])
-    return function(x.reshape(rows, -1)).reshape(x.shape)
+    return function(x.reshape(rows, math.prod(x.shape[axis:]))).reshape(x.shape)
 
 
 # ------------------------------------------------------------------ products

@@ -15,12 +15,12 @@ def split_heads(x, heads):
     """``[batch, length, heads * size]`` -> ``[batch, heads, length, size]``; 4-D stays."""
     if x.dim() == 4:
         return x
-    return x.reshape(x.shape[0], x.shape[1], heads, -1).transpose(1, 2)
+    return x.reshape(x.shape[0], x.shape[1], heads, x.shape[2] // heads).transpose(1, 2)
 
 
 def join_heads(x, like):
     """Undo `split_heads` where the query came in three dimensions."""
-    return x if like.dim() == 4 else x.transpose(1, 2).reshape(x.shape[0], x.shape[2], -1)
+    return x if like.dim() == 4 else x.transpose(1, 2).flatten(2)
 
 
 @op("Attention", since=23)
@@ -145,7 +145,7 @@ def rotary_embedding(
 ):
     """Rotate pairs of features by an angle that depends on the position (Su et al. 2021)."""
     # To [batch, length, heads, size], where the caches broadcast.
-    x = X.transpose(1, 2) if X.dim() == 4 else X.reshape(*X.shape[:2], num_heads, -1)
+    x = split_heads(X, num_heads).transpose(1, 2)
     size = rotary_embedding_dim or x.shape[-1]
     turned, rest = x[..., :size], x[..., size:]
     if position_ids is not None:

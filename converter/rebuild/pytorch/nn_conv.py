@@ -78,16 +78,23 @@ def conv_transpose(
     extra = output_padding or (0,) * rank
     reach = [(k - 1) * d + 1 for k, d in zip(W.shape[2:], dilations, strict=True)]
     cuts = transposed_pads(X.shape[2:], reach, strides, extra, auto_pad, pads, output_shape)
+
+    def whole(bias):
+        if not any(is_plain(size) and size == 0 for size in X.shape):
+            return CONV_TRANSPOSE[rank](X, W, bias, strides, 0, 0, group, dilations)
+        sizes = [s * (n - 1) + r for n, s, r in zip(X.shape[2:], strides, reach, strict=True)]
+        y = X.new_zeros((X.shape[0], W.shape[1] * group, *sizes))  # PyTorch refuses no rows
+        return y if bias is None else y + bias.reshape(-1, *(1,) * rank)
+
     # Without padding the output is whole; ONNX's pads cut it, output_padding prolongs its end.
-    result = CONV_TRANSPOSE[rank](X, W, B, strides, 0, 0, group, dilations)
+    result = whole(B)
     amounts = [(-begin, x - end) for (begin, end), x in zip(cuts, extra, strict=True)]
     if nothing(amounts):
         return result
     grows = any(not is_plain(p) or p > 0 for pair in amounts for p in pair)
     if B is not None and grows:
         # What is added beside the products still has the bias.
-        bare = CONV_TRANSPOSE[rank](X, W, None, strides, 0, 0, group, dilations)
-        return F.pad(bare, flat_pads(amounts)) + B.reshape(-1, *(1,) * rank)
+        return F.pad(whole(None), flat_pads(amounts)) + B.reshape(-1, *(1,) * rank)
     return F.pad(result, flat_pads(amounts))
 
 

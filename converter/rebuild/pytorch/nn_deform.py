@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import torch
@@ -37,10 +38,10 @@ def deform_conv(
     where = where + offset.reshape(batch * offset_group, taps, 2, *sizes)
     images = X.reshape(batch * offset_group, channels // offset_group, *X.shape[2:])
     samples = _bilinear(images, *where.flatten(3).unbind(2))
-    samples = samples.reshape(batch, offset_group, -1, taps, *sizes)
+    samples = samples.reshape(batch, offset_group, channels // offset_group, taps, *sizes)
     if mask is not None:
         samples = samples * mask.reshape(batch, offset_group, 1, taps, *sizes)
-    columns = samples.reshape(batch, group, channels // group * taps, -1)
+    columns = samples.reshape(batch, group, channels // group * taps, math.prod(sizes))
     weight = W.reshape(group, W.shape[0] // group, -1)
     result = torch.einsum("gok,ngkl->ngol", weight, columns).reshape(batch, W.shape[0], *sizes)
     return result if B is None else result + B.reshape(1, -1, 1, 1)
@@ -54,7 +55,9 @@ def _regular(kernel, sizes, dilations, strides, pads, x):
         taps = torch.arange(kernel[axis], dtype=x.dtype, device=x.device) * dilations[axis]
         axes.append(taps[:, None] + steps - pads[axis])  # [kernel, size]
     y = axes[0][:, None, :, None].expand(*kernel, *sizes)
-    return torch.stack((y, axes[1][None, :, None, :].expand_as(y)), 2).reshape(-1, 2, *sizes)
+    return torch.stack((y, axes[1][None, :, None, :].expand_as(y)), 2).reshape(
+        math.prod(kernel), 2, *sizes
+    )
 
 
 def _bilinear(images, y, x):
@@ -84,7 +87,7 @@ def col2_im(input, image_shape, block_shape, *, dilations=None, pads=None, strid
         for size, d, k, s in zip(whole, dilations, block_shape, strides, strict=True)
     ]
     batch = input.shape[0]
-    blocks = input.reshape(batch, -1, *block_shape, *counts)
+    blocks = input.reshape(batch, input.shape[1] // math.prod(block_shape), *block_shape, *counts)
     image = input.new_zeros((batch, blocks.shape[1], *whole))
     for tap in product(*map(range, block_shape)):
         spans = zip(tap, dilations, strides, counts, strict=True)

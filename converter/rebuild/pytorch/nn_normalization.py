@@ -80,7 +80,7 @@ def rms_normalization(X, scale, *, axis=-1, epsilon=1e-5, stash_type=1):
 @op("GroupNormalization", since=18)
 def group_normalization_18(X, scale, bias, *, epsilon=1e-5, num_groups):
     y = F.group_norm(X, num_groups, eps=epsilon)
-    grouped = y.reshape(X.shape[0], num_groups, -1)
+    grouped = y.reshape(X.shape[0], num_groups, math.prod(X.shape[1:]) // num_groups)
     return (grouped * scale[None, :, None] + bias[None, :, None]).reshape(X.shape)
 
 

@@ -7,9 +7,17 @@ import math
 import torch
 import torch.nn.functional as F
 
+from converter.rebuild.host_values import is_plain
 from converter.rebuild.pytorch.nn_conv import flat_pads
+from converter.rebuild.pytorch.reduction import amax
 from converter.rebuild.pytorch.table import op
-from converter.rebuild.windows import nothing, resolve_pads, symmetric, window_pads
+from converter.rebuild.windows import (
+    nothing,
+    resolve_pads,
+    symmetric,
+    window_count,
+    window_pads,
+)
 
 MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -24,6 +32,21 @@ def padded(x, kernel, strides, dilations, pads, ceil_mode, fill):
 def fits_the_kernel(pads, kernel):
     """Tell whether PyTorch's pools take these pads: symmetric, and at most half a window."""
     return symmetric(pads) and all(p <= k // 2 for (p, _), k in zip(pads, kernel, strict=True))
+
+
+def _is_empty(x):
+    return any(is_plain(size) and size == 0 for size in x.shape)
+
+
+def _of_nothing(x, kernel, strides, dilations, pads, ceil_mode, fill):
+    """Pool what holds no element, of which every window has ``fill``: the kernels refuse it."""
+    counts = [
+        window_count(size, k, s, d, begin, end, ceil_mode)
+        for size, k, s, d, (begin, end) in zip(
+            x.shape[2:], kernel, strides, dilations, pads, strict=True
+        )
+    ]
+    return x.new_full((*x.shape[:2], *counts), fill)
 
 
 @op("MaxPool", since=1)
@@ -42,6 +65,10 @@ def max_pool(
     rank = len(kernel_shape)
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
     amounts = resolve_pads(X.shape[2:], kernel_shape, strides, dilations, auto_pad, pads)
+    if _is_empty(X):
+        fill = -math.inf if X.is_floating_point() else torch.iinfo(X.dtype).min
+        y = _of_nothing(X, kernel_shape, strides, dilations, amounts, ceil_mode, fill)
+        return (y, y.new_zeros(y.shape, dtype=torch.int64))[:n_outputs]
     plain = n_outputs == 1 and not ceil_mode and X.is_floating_point()
     if plain and fits_the_kernel(amounts, kernel_shape):
         begins = tuple(begin for begin, _ in amounts)
@@ -86,6 +113,9 @@ def average_pool(
     rank = len(kernel_shape)
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
     amounts = resolve_pads(X.shape[2:], kernel_shape, strides, dilations, auto_pad, pads)
+    if _is_empty(X):
+        fill = 0.0 if count_include_pad else math.nan
+        return _of_nothing(X, kernel_shape, strides, dilations, amounts, ceil_mode, fill)
     if not ceil_mode and set(dilations) == {1} and fits_the_kernel(amounts, kernel_shape):
         begins = tuple(begin for begin, _ in amounts)
         pool = AVERAGE_POOL[rank]
@@ -126,6 +156,8 @@ def lp_pool(
     rank = len(kernel_shape)
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
     amounts = resolve_pads(X.shape[2:], kernel_shape, strides, dilations, auto_pad, pads)
+    if _is_empty(X):
+        return _of_nothing(X, kernel_shape, strides, dilations, amounts, ceil_mode, 0.0)
     work = padded(X.abs() ** p, kernel_shape, strides, dilations, amounts, ceil_mode, 0.0)
     return _window_sum(work, kernel_shape, strides, dilations) ** (1 / p)
 
@@ -137,7 +169,7 @@ def global_average_pool(X):
 
 @op("GlobalMaxPool", since=1)
 def global_max_pool(X):
-    return X.amax(tuple(range(2, X.dim())), keepdim=True)
+    return amax(X, tuple(range(2, X.dim())), True)
 
 
 @op("GlobalLpPool", since=2)

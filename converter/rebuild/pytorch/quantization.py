@@ -60,7 +60,8 @@ def dequantize_linear(x, x_scale, x_zero_point=None, *, axis=1, block_size=0, ou
 
 @op("DynamicQuantizeLinear", since=11)
 def dynamic_quantize_linear(x):
-    low, high = x.amin().clamp(max=0), x.amax().clamp(min=0)
+    with_zero = torch.cat((x.reshape(-1), x.new_zeros(1)))  # 0 is always in the range
+    low, high = with_zero.amin(), with_zero.amax()
     scale = (high - low) / 255
     zero = torch.round(-low / scale).clamp(0, 255)
     y = (torch.round(x / scale) + zero).clamp(0, 255)

@@ -30,11 +30,11 @@ def _log_sum_exp(x, axes, keepdim):
     return torch.logsumexp(x, axes, keepdim) if axes else x
 
 
-def _amax(x, axes, keepdim):
+def amax(x, axes, keepdim):
     return _extreme(torch.amax, x, axes, keepdim)
 
 
-def _amin(x, axes, keepdim):
+def amin(x, axes, keepdim):
     return _extreme(torch.amin, x, axes, keepdim)
 
 
@@ -68,8 +68,8 @@ def _mean(x, axes, keepdim):
 _REDUCTIONS = {
     "ReduceSum": (_sum, 13),
     "ReduceMean": (_mean, 18),
-    "ReduceMax": (_amax, 18),
-    "ReduceMin": (_amin, 18),
+    "ReduceMax": (amax, 18),
+    "ReduceMin": (amin, 18),
     "ReduceProd": (_product, 18),
     "ReduceL1": (lambda x, axes, k: _sum(torch.abs(x), axes, k), 18),
     "ReduceL2": (lambda x, axes, k: _root(_sum(x * x, axes, k)), 18),
@@ -84,10 +84,10 @@ def _root(x):
 
 
 def _apply(function, data, axes, keepdims, noop):
-    if widen(data) is not data and function not in (_amax, _amin):
+    if widen(data) is not data and function not in (amax, amin):
         return _apply(function, widen(data), axes, keepdims, noop).to(data.dtype)
     chosen = _axes(data, axes, noop)
-    if not chosen and data.dim() and function in (_sum, _mean, _amax, _amin, _product):
+    if not chosen and data.dim() and function in (_sum, _mean, amax, amin, _product):
         return data
     if data.dim() == 0:
         return function(data.reshape(1), (0,), False)

@@ -214,4 +214,6 @@ def grid_sample(X, grid, *, align_corners=0, mode="bilinear", padding_mode="zero
 
 @op("AffineGrid", since=20, host=("size",))
 def affine_grid(theta, size, *, align_corners=0):
+    if any(is_plain(length) and length == 0 for length in size):  # PyTorch refuses them
+        return theta.new_zeros((size[0], *size[2:], len(size) - 2))
     return F.affine_grid(theta, list(size), bool(align_corners))

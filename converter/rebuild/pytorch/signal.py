@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from converter.rebuild.host_values import is_plain
 from converter.rebuild.pytorch.dtypes import to_framework
 from converter.rebuild.pytorch.table import op
 
@@ -47,14 +48,32 @@ def dft_17(input, dft_length=None, *, axis=1, inverse=0, onesided=0):
 def dft_20(input, dft_length=None, axis=-2, *, inverse=0, onesided=0):
     """Fourier transform of ``[..., 1]`` (real) or ``[..., 2]`` (real and imaginary part)."""
     axis = scalar(axis) % input.dim()
-    signal = _complex(input)
     length = None if dft_length is None else scalar(dft_length)
+    if _is_empty(input):
+        return _of_nothing(input, length, axis, inverse, onesided)
+    signal = _complex(input)
     if inverse and onesided:
         return torch.fft.irfft(signal, length, axis).unsqueeze(-1).to(input.dtype)
     result = (torch.fft.ifft if inverse else torch.fft.fft)(signal, length, axis)
     if onesided:
         result = result.narrow(axis, 0, result.shape[axis] // 2 + 1)
     return torch.view_as_real(result).to(input.dtype)
+
+
+def _is_empty(x):
+    return any(is_plain(size) and size == 0 for size in x.shape)
+
+
+def _of_nothing(input, length, axis, inverse, onesided):
+    """Transform what holds no element: the Fourier kernels refuse it."""
+    sizes = list(input.shape[:-1])
+    if onesided:
+        whole = 2 * (sizes[axis] - 1) if inverse else sizes[axis]
+        whole = whole if length is None else length
+        sizes[axis] = whole if inverse else whole // 2 + 1
+    elif length is not None:
+        sizes[axis] = length
+    return input.new_zeros((*sizes, 1 if inverse and onesided else 2))
 
 
 def _complex(x):
@@ -65,10 +84,14 @@ def _complex(x):
 @op("STFT", since=17, host=("frame_step", "frame_length"))
 def stft(signal, frame_step, window=None, frame_length=None, *, onesided=1):
     """Transform ``[batch, length, 1 or 2]`` frame by frame, ``[batch, frames, bins, 2]``."""
-    wave = _complex(signal)
     if frame_length is None:
-        frame_length = wave.shape[1] if window is None else window.shape[0]
-    frames = wave.unfold(1, scalar(frame_length), scalar(frame_step))
+        frame_length = signal.shape[1] if window is None else window.shape[0]
+    length, step = scalar(frame_length), scalar(frame_step)
+    if _is_empty(signal):
+        frames = (signal.shape[1] - length) // step + 1
+        bins = length // 2 + 1 if onesided else length
+        return signal.new_zeros((signal.shape[0], frames, bins, 2))
+    frames = _complex(signal).unfold(1, length, step)
     frames = frames if window is None else frames * window.to(frames.real.dtype)
     result = torch.fft.fft(frames)
     if onesided:

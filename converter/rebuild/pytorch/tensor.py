@@ -1,13 +1,16 @@
-"""Handlers of the room `tensor`: shapes, slices, gathers, scatters, casts."""
+"""Handlers of the room `tensor`: shapes, slices, pads, choices."""
 
 from __future__ import annotations
 
 import math
+from functools import partial
 
-import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.fx.experimental.symbolic_shapes import statically_known_true
 
+from converter.rebuild.pytorch.scatter import positive
+from converter.rebuild.pytorch.strings import moves_strings
 from converter.rebuild.pytorch.table import op
 from converter.rebuild.pytorch.unsigned import back_to, select, signed
 
@@ -31,36 +34,68 @@ def size(data, *, device):
 
 
 @op("Reshape", since=5, host=("shape",))
+@moves_strings
 def reshape(data, shape, *, allowzero=0):
     if not allowzero:
         shape = [
             data.shape[axis] if type(size) is int and size == 0 else size
             for axis, size in enumerate(shape)
         ]
+    if any(type(size) is int and size == -1 for size in shape):
+        shape = _inferred(data.shape, list(shape))
     return data.reshape(tuple(shape))
 
 
+def _inferred(sizes, shape):
+    """Put a size for -1 by leaving out what stands on both sides.
+
+    PyTorch divides instead: by 0 where an axis is empty, and by a number that is known at run time
+    only. Of sizes that do not cancel out, and are not all known, the -1 is left to PyTorch.
+    """
+    plain = all(type(size) is int for size in (*sizes, *shape))
+    if torch.jit.is_tracing() or plain and 0 not in shape:
+        return shape
+    left, others = list(sizes), []
+    for size in shape:
+        if type(size) is int and size == -1:
+            continue
+        same = next((i for i, own in enumerate(left) if statically_known_true(own == size)), None)
+        if same is None:
+            others.append(size)
+        else:
+            del left[same]
+    if not all(type(size) is int for size in (*left, *others)) or math.prod(others) == 0:
+        return shape
+    rest = math.prod(left) // math.prod(others)
+    return [rest if type(size) is int and size == -1 else size for size in shape]
+
+
 @op("Transpose", since=1)
+@moves_strings
 def transpose(data, *, perm=None):
     return data.permute(perm or tuple(range(data.ndim))[::-1])
 
 
 @op("Squeeze", since=1)
+@moves_strings
 def squeeze_1(data, *, axes=None):
     return squeeze_13(data, axes)
 
 
 @op("Squeeze", since=13, host=("axes",))
+@moves_strings
 def squeeze_13(data, axes=None):
     return data.squeeze() if axes is None else data.squeeze(tuple(axes))
 
 
 @op("Unsqueeze", since=1)
+@moves_strings
 def unsqueeze_1(data, *, axes):
     return unsqueeze_13(data, axes)
 
 
 @op("Unsqueeze", since=13, host=("axes",))
+@moves_strings
 def unsqueeze_13(data, axes):
     axes = (axes,) if isinstance(axes, int) else axes
     rank = data.dim() + len(axes)
@@ -70,22 +105,26 @@ def unsqueeze_13(data, axes):
 
 
 @op("Flatten", since=1)
+@moves_strings
 def flatten(input, *, axis=1):
     axis = axis + input.dim() if axis < 0 else axis
     return input.reshape(math.prod(input.shape[:axis]), math.prod(input.shape[axis:]))
 
 
 @op("Concat", since=4)
+@moves_strings
 def concat(*inputs, axis):
     return torch.cat(inputs, axis)
 
 
 @op("Split", since=2)
+@moves_strings
 def split_2(input, *, axis=0, split=None, n_outputs):
     return split_13(input, split, axis=axis, n_outputs=n_outputs)
 
 
 @op("Split", since=13, host=("split",))
+@moves_strings
 def split_13(input, split=None, *, axis=0, num_outputs=None, n_outputs):
     if split is None:
         count = num_outputs or n_outputs
@@ -95,11 +134,13 @@ def split_13(input, split=None, *, axis=0, num_outputs=None, n_outputs):
 
 
 @op("Slice", since=1)
+@moves_strings
 def slice_1(data, *, starts, ends, axes=None):
     return slice_10(data, starts, ends, axes)
 
 
 @op("Slice", since=10, host=("starts", "ends", "axes", "steps"))
+@moves_strings
 def slice_10(data, starts, ends, axes=None, steps=None):
     axes = range(len(starts)) if axes is None else axes
     steps = (1,) * len(starts) if steps is None else steps
@@ -120,93 +161,8 @@ def _sliced(data, start, end, axis, step):
     return select(data, axis, places)
 
 
-@op("Gather", since=1)
-def gather(data, indices, *, axis=0):
-    if isinstance(data, np.ndarray):
-        return np.take(data, indices.numpy(), axis)
-    axis = axis % data.dim()
-    size = data.shape[axis]
-    indices = torch.where(indices < 0, indices + size, indices).long()
-    if axis == 0 and data.dim() == 2 and data.is_floating_point():
-        return F.embedding(indices, data)
-    picked = select(data, axis, indices.reshape(-1))
-    return picked.reshape((*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))
-
-
-@op("GatherElements", since=11)
-def gather_elements(data, indices, *, axis=0):
-    picked = torch.gather(signed(data), axis, _positive(indices, data.shape[axis]))
-    return back_to(picked, data.dtype)
-
-
-def _positive(indices, size):
-    indices = indices.long()
-    return torch.where(indices < 0, indices + size, indices)
-
-
-@op("GatherND", since=11)
-def gather_nd(data, indices, *, batch_dims=0):
-    if batch_dims == 0:
-        return data[tuple(indices.long().unbind(-1))]
-    batch = data.shape[:batch_dims]
-    rows = math.prod(batch)
-    flat = data.reshape(rows, *data.shape[batch_dims:])
-    index = indices.long().reshape(rows, *indices.shape[batch_dims:])
-    row = torch.arange(rows, device=data.device).reshape(-1, *(1,) * (index.dim() - 2))
-    picked = flat[(row, *index.unbind(-1))]
-    return picked.reshape(*batch, *picked.shape[1:])
-
-
-_REDUCE = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
-
-
-@op("Scatter", since=9)
-def scatter(data, indices, updates, *, axis=0):
-    return scatter_elements(data, indices, updates, axis=axis)
-
-
-@op("ScatterElements", since=11)
-def scatter_elements(data, indices, updates, *, axis=0, reduction="none"):
-    indices = _positive(indices, data.shape[axis])
-    if reduction == "none":
-        return back_to(torch.scatter(signed(data), axis, indices, signed(updates)), data.dtype)
-    return torch.scatter_reduce(data, axis, indices, updates, _REDUCE[reduction])
-
-
-@op("ScatterND", since=11)
-def scatter_nd(data, indices, updates, *, reduction="none"):
-    depth = indices.shape[-1]
-    if reduction in ("none", "add"):
-        index = tuple(indices.long().unbind(-1))
-        add = reduction == "add"
-        return back_to(signed(data).index_put(index, signed(updates), accumulate=add), data.dtype)
-    # The other reductions: one row per addressed slice, and positions counted in rows.
-    rows = math.prod(data.shape[:depth])
-    position = torch.zeros(indices.shape[:-1], dtype=torch.int64, device=data.device)
-    for axis in range(depth):
-        position = position * data.shape[axis] + _positive(indices[..., axis], data.shape[axis])
-    flat = data.reshape(rows, -1)
-    index = position.reshape(-1, 1).expand(-1, flat.shape[1])
-    source = updates.reshape(index.shape)
-    return flat.scatter_reduce(0, index, source, _REDUCE[reduction]).reshape(data.shape)
-
-
-@op("TensorScatter", since=24)
-def tensor_scatter(past_cache, update, write_indices=None, *, mode="linear", axis=-2):
-    axis = axis % past_cache.dim()
-    length, size = update.shape[axis], past_cache.shape[axis]
-    steps = torch.arange(length, device=update.device)
-    batch = past_cache.shape[0]
-    start = torch.zeros(batch, dtype=torch.int64, device=update.device)
-    start = start if write_indices is None else write_indices.long()
-    position = start[:, None] + steps[None, :]
-    position = position % size if mode == "circular" else position
-    shape = [1] * update.dim()
-    shape[0], shape[axis] = batch, length
-    return past_cache.scatter(axis, position.reshape(shape).expand(update.shape), update)
-
-
 @op("Expand", since=8, host=("shape",))
+@moves_strings
 def expand(input, shape):
     return input.expand(_broadcast(tuple(input.shape), tuple(shape)))
 
@@ -222,14 +178,14 @@ def _broadcast(own, wanted):
 
 
 @op("Tile", since=6, host=("repeats",))
+@moves_strings
 def tile(input, repeats):
     return input.repeat(tuple(repeats)) if input.dim() else input
 
 
 @op("Where", since=9)
+@moves_strings
 def where(condition, X, Y):
-    if isinstance(X, np.ndarray):
-        return np.where(condition.numpy(), X, Y)
     return torch.where(condition, X, Y)
 
 
@@ -239,6 +195,7 @@ def non_zero(X):
 
 
 @op("Compress", since=9)
+@moves_strings
 def compress(input, condition, *, axis=None):
     if axis is None:
         input, axis = input.reshape(-1), 0
@@ -247,9 +204,10 @@ def compress(input, condition, *, axis=None):
 
 
 @op("OneHot", since=9, host=("depth",))
+@moves_strings
 def one_hot(indices, depth, values, *, axis=-1):
     depth = int(depth[0] if isinstance(depth, tuple) else depth)
-    indices = _positive(indices, depth)
+    indices = positive(indices, depth)
     axis = axis + indices.dim() + 1 if axis < 0 else axis
     steps = torch.arange(depth, device=indices.device)
     steps = steps.reshape(-1, *(1,) * (indices.dim() - axis))
@@ -257,6 +215,7 @@ def one_hot(indices, depth, values, *, axis=-1):
 
 
 @op("Trilu", since=14, host=("k",))
+@moves_strings
 def trilu(input, k=0, *, upper=1):
     k = k[0] if isinstance(k, tuple) else k
     cut = torch.triu if upper else torch.tril
@@ -264,6 +223,7 @@ def trilu(input, k=0, *, upper=1):
 
 
 @op("DepthToSpace", since=1)
+@moves_strings
 def depth_to_space(input, *, blocksize, mode="DCR"):
     if mode == "CRD":
         return F.pixel_shuffle(input, blocksize)
@@ -274,6 +234,7 @@ def depth_to_space(input, *, blocksize, mode="DCR"):
 
 
 @op("SpaceToDepth", since=1)
+@moves_strings
 def space_to_depth(input, *, blocksize, mode="DCR"):
     if mode == "CRD":
         return F.pixel_unshuffle(input, blocksize)
@@ -284,6 +245,7 @@ def space_to_depth(input, *, blocksize, mode="DCR"):
 
 
 @op("ReverseSequence", since=10)
+@moves_strings
 def reverse_sequence(input, sequence_lens, *, batch_axis=1, time_axis=0):
     moved = input.movedim((batch_axis, time_axis), (0, 1))
     steps = torch.arange(moved.shape[1], device=input.device).expand(moved.shape[:2])
@@ -304,6 +266,7 @@ def _unique(x, axis):
 
 
 @op("Unique", since=11)
+@partial(moves_strings, only_first=True)
 def unique(X, *, axis=None, sorted=1):
     values, inverse, counts = _unique(X, axis)
     inverse = inverse.reshape(-1)
@@ -321,11 +284,13 @@ _MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wr
 
 
 @op("Pad", since=2)
+@moves_strings
 def pad_2(data, *, pads, mode="constant", value=0.0):
     return pad_11(data, pads, value, mode=mode)
 
 
 @op("Pad", since=11, host=("pads", "axes"), either=("constant_value",))
+@moves_strings
 def pad_11(data, pads, constant_value=None, axes=None, *, mode="constant"):
     rank = data.dim()
     axes = range(len(pads) // 2) if axes is None else [axis % rank for axis in axes]
@@ -375,6 +340,7 @@ def _pad_axis(data, axis, begin, end, mode):
 
 
 @op("CenterCropPad", since=18, host=("shape",))
+@moves_strings
 def center_crop_pad(input_data, shape, *, axes=None):
     axes = range(len(shape)) if axes is None else axes
     for axis, wanted in zip(axes, shape, strict=True):

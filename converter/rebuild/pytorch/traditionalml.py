@@ -5,6 +5,8 @@ Strings and maps are host work: PyTorch has neither. Trees and support vectors h
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -147,7 +149,7 @@ def binarizer(X, *, threshold=0.0):
 
 @op("FeatureVectorizer", since=1, domain=DOMAIN)
 def feature_vectorizer(*X, inputdimensions=None):
-    columns = [real(x).float().reshape(x.shape[0], -1) for x in X]
+    columns = [real(x).float().reshape(x.shape[0], math.prod(x.shape[1:])) for x in X]
     widths = inputdimensions or [x.shape[1] for x in columns]
     pad = torch.nn.functional.pad
     cut = [pad(x, (0, width - x.shape[1])) for x, width in zip(columns, widths, strict=True)]

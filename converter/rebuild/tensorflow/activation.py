@@ -137,6 +137,8 @@ def hardmax_1(input, *, axis=1):
 def hardmax_13(input, *, axis=-1):
     axis = axis_of(axis, input.shape.rank)
     depth = dims(input)[axis]
+    if 0 in [*input.shape]:
+        return tf.zeros_like(input)
     return tf.one_hot(
         tf.argmax(input, axis), tf.cast(depth, tf.int32), axis=axis, dtype=input.dtype
     )

@@ -205,6 +205,8 @@ def max_pool(
     if dtype not in (tf.float32, tf.float64):
         X = tf.cast(X, tf.float64 if dtype.is_integer else tf.float32)
     x = pad_spatial(X, amounts, float("-inf"))
+    if 0 in [*X.shape]:
+        return tf.cast(_pools_of_nothing(x, kernel_shape, strides, dilations, "-inf"), dtype)
     if set(dilations) == {1}:
         y = tf.nn.max_pool(x, list(kernel_shape), list(strides), "VALID") if rank < 4 else None
     else:
@@ -229,6 +231,9 @@ def average_pool(
     sizes = dims(X)[1:-1]
     declared = resolve_pads(sizes, kernel_shape, strides, dilations, auto_pad, pads)
     amounts = window_pads(sizes, kernel_shape, strides, dilations, declared, ceil_mode)
+    if 0 in [*X.shape]:
+        fill = 0.0 if count_include_pad else "nan"
+        return _pools_of_nothing(pad_spatial(X, amounts), kernel_shape, strides, dilations, fill)
     if set(dilations) == {1} and nothing(amounts):
         return tf.nn.avg_pool(X, list(kernel_shape), list(strides), "VALID")
     total = tf.reduce_sum(windows(pad_spatial(X, amounts), kernel_shape, strides, dilations), 0)
@@ -239,6 +244,15 @@ def average_pool(
         beyond = [(0, a[1] - d[1]) for a, d in zip(amounts, declared, strict=True)]
     count = tf.reduce_sum(windows(pad_spatial(ones, beyond), kernel_shape, strides, dilations), 0)
     return total / count
+
+
+def _pools_of_nothing(x, kernel, strides, dilations, fill):
+    """Pool what holds no element but padding, of which every window has ``fill``."""
+    counts = [
+        window_count(size, k, s, d, 0, 0, 0)
+        for size, k, s, d in zip(dims(x)[1:-1], kernel, strides, dilations, strict=True)
+    ]
+    return tf.fill(vector([dims(x)[0], *counts, dims(x)[-1]]), number(float(fill), x.dtype))
 
 
 def windows(x, kernel, strides, dilations):

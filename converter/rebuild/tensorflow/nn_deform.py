@@ -81,6 +81,9 @@ def col2_im(input, image_shape, block_shape, *, dilations=None, pads=None, strid
     dilations, strides = dilations or (1,) * rank, strides or (1,) * rank
     pads = pads or (0,) * 2 * rank
     whole = [size + pads[i] + pads[i + rank] for i, size in enumerate(image_shape)]
+    if 0 in [*input.shape]:  # TensorFlow does not scatter nothing
+        channels = dims(input)[1] // product(block_shape)
+        return tf.zeros(vector([dims(input)[0], channels, *image_shape]), input.dtype)
     places = 0
     for axis, (size, k, d, s) in enumerate(
         zip(whole, block_shape, dilations, strides, strict=True)

@@ -42,13 +42,17 @@ def non_max_suppression(
         )
         return result.selected_indices, result.valid_outputs
 
+    def all_chosen():
+        places = tf.range(tf.cast(batch * classes, tf.int64))
+        kinds = (tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32))
+        index, found = tf.map_fn(choose, places, fn_output_signature=kinds)
+        chosen = tf.where(tf.range(most) < found[:, None])
+        box = tf.cast(tf.gather_nd(index, chosen), tf.int64)
+        return tf.stack([chosen[:, 0] // classes, chosen[:, 0] % classes, box], 1)
+
     flat = tf.reshape(scores, vector([batch * classes, count]))
-    places = tf.range(tf.cast(batch * classes, tf.int64))
-    kinds = (tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32))
-    index, found = tf.map_fn(choose, places, fn_output_signature=kinds)
-    chosen = tf.where(tf.range(most) < found[:, None])
-    box = tf.cast(tf.gather_nd(index, chosen), tf.int64)
-    return tf.stack([chosen[:, 0] // classes, chosen[:, 0] % classes, box], 1)
+    # A map over no batches or classes would not know how many boxes it stacks.
+    return tf.cond(tf.size(scores) == 0, lambda: tf.zeros([0, 3], tf.int64), all_chosen)
 
 
 def _corners(boxes):

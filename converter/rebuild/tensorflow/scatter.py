@@ -75,6 +75,8 @@ def scatter_nd(data, indices, updates, *, reduction="none"):
 
 
 def _scatter(data, coordinates, updates, reduction):
+    if 0 in [*data.shape]:  # TensorFlow's kernels refuse updates of nothing
+        return data
     if reduction in _SCATTER:
         return _SCATTER[reduction](data, coordinates, updates)
     # TensorFlow has no product: multiply one update after another.
