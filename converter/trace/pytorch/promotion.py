@@ -28,6 +28,16 @@ def write_promotions(program: torch.export.ExportedProgram) -> None:
                 if isinstance(node.target, torch._ops.OpOverload):
                     promote(node)
             module.recompile()
+    name_outputs(program)
+
+
+def name_outputs(program: torch.export.ExportedProgram) -> None:
+    """Say in the program's signature what its outputs are now; `torch.onnx` goes by these names."""
+    (results,) = program.graph.output_node().args
+    specs = program.graph_signature.output_specs
+    for spec, result in zip(specs, results, strict=True):  # type: ignore[arg-type]
+        if isinstance(result, torch.fx.Node):
+            spec.arg.name = result.name  # type: ignore[union-attr]
 
 
 @cache
@@ -61,7 +71,7 @@ def promote(node: torch.fx.Node) -> None:
         return
     node.target, node.args, node.kwargs = overload, tuple(args), kwargs
     result = run(overload, values(node.args), values(node.kwargs))
-    if result.dtype != wanted.out_dtype:
+    if result.dtype != node.meta["val"].dtype:
         with node.graph.inserting_after(node):
             back = inserted(node, CONVERT, node, node.meta["val"].dtype)
         node.replace_all_uses_with(back)

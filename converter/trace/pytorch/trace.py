@@ -33,6 +33,7 @@ from converter.trace.pytorch.orders import declare_orders
 from converter.trace.pytorch.provenance import record_provenance
 from converter.trace.pytorch.quantized import refuse_quantized
 from converter.trace.pytorch.recurrent import whole_layers
+from converter.trace.pytorch.splitting import open_splits
 from converter.trace.pytorch.translate import to_onnx
 from converter.trace.pytorch.weights import bind_weights
 from converter.trace.told import tell
@@ -186,6 +187,7 @@ def export(
         with (
             whole_layers(),
             without_checks(),
+            open_splits(),
             torch.no_grad(),
             evaluating(called),
             state.assigned_in_place(called),

@@ -19,12 +19,12 @@ MENDED = {
     ("aten::_native_batch_norm_legit", "training"),
     ("aten::_native_batch_norm_legit.no_stats", "training"),
     ("aten::_native_batch_norm_legit_functional", "training"),
+    ("aten::cross_entropy_loss", "label_smoothing"),
 }
 """Arguments that `torch.onnx` does not read; our decompositions do."""
 
 REFUSED = {
     ("aten::allclose", "equal_nan"),
-    ("aten::cross_entropy_loss", "label_smoothing"),
     ("aten::stft", "return_complex"),
     ("aten::stft", "align_to_window"),
     ("aten::unique_consecutive", "dim"),
@@ -66,12 +66,6 @@ def test_what_a_translation_reads_is_told_by_its_text() -> None:
 @pytest.mark.parametrize(
     ("function", "named"),
     [
-        (
-            lambda x: torch.ops.aten.cross_entropy_loss(
-                x, torch.zeros(3, dtype=torch.int64), label_smoothing=0.1
-            ),
-            "label_smoothing",
-        ),
         (lambda x: torch.unique_consecutive(x, dim=0), "dim=0"),
     ],
 )

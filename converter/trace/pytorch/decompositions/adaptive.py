@@ -3,11 +3,13 @@
 PyTorch's own decomposition compares the size with the number of windows, and keeps what it finds
 for the example's size. Here each window ends where its number says: the i-th of n over a size s
 goes from ``floor(i * s / n)`` to ``ceil((i + 1) * s / n)``. The axes are taken one after the other,
-because a window is a box.
+because a window is a box. Where the number of windows is open as well (``mode="area"``), each
+window is a row of a table that says which elements it sees.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -24,7 +26,12 @@ def average(spatial: int) -> Any:
         if kernel := even(x, output_size):
             return pool(x, kernel, kernel)
         for axis, count in to_pool(x, output_size):
-            x = torch.cat([part.mean(axis, True) for part in windows(x, axis, count)], axis)
+            if isinstance(count, int):
+                x = torch.cat([part.mean(axis, True) for part in windows(x, axis, count)], axis)
+            else:
+                moved, seen = x.movedim(axis, -1).unsqueeze(-2), table(x.shape[axis], count)
+                total = torch.where(seen, moved, 0.0).sum(-1)
+                x = (total / seen.sum(-1).to(x.dtype)).movedim(-1, axis)
         return x
 
     return decomposition
@@ -43,6 +50,12 @@ def largest(spatial: int) -> Any:
             count = count * size
         places = torch.arange(count, device=x.device).reshape(sizes).expand(x.shape)
         for axis, number in reversed(to_pool(x, output_size)):
+            if not isinstance(number, int):
+                moved, seen = x.movedim(axis, -1).unsqueeze(-2), table(x.shape[axis], number)
+                place = torch.where(seen, moved, -math.inf).argmax(-1)
+                x = x.movedim(axis, -1).gather(-1, place).movedim(-1, axis)
+                places = places.movedim(axis, -1).gather(-1, place).movedim(-1, axis)
+                continue
             pairs = zip(windows(x, axis, number), windows(places, axis, number), strict=True)
             chosen = [
                 (part.amax(axis, True), where.gather(axis, part.argmax(axis, True)))
@@ -68,10 +81,26 @@ def even(x: Tensor, output_size: Any) -> list[int]:
 def to_pool(x: Tensor, output_size: Any) -> list[tuple[int, int]]:
     """Return the axes that change, each with its number of windows.
 
-    A number that is an open size is the size of the axis: the caller wrote ``None``.
+    An axis whose own size is the number stays: the caller wrote ``None``.
     """
     axes = range(-len(output_size), 0)
-    return [(axis, n) for axis, n in zip(axes, output_size, strict=True) if isinstance(n, int)]
+    pairs = zip(axes, output_size, strict=True)
+    return [(axis, n) for axis, n in pairs if not is_size(n, x.shape[axis])]
+
+
+def is_size(number: Any, size: Any) -> bool:
+    """Tell whether two open sizes are the same for all sizes of the inputs."""
+    if isinstance(number, int) or isinstance(size, int):
+        return False
+    return bool(number.node.expr == size.node.expr)
+
+
+def table(size: Any, count: Any) -> Tensor:
+    """Return ``[count, size]``: which elements of an axis each window sees."""
+    number, place = torch.arange(count).unsqueeze(1), torch.arange(size).unsqueeze(0)
+    start = number * size // count
+    end = ((number + 1) * size + count - 1) // count
+    return (start <= place) & (place < end)
 
 
 def windows(x: Tensor, axis: int, count: int) -> list[Tensor]:

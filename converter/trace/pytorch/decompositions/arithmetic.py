@@ -41,6 +41,53 @@ def atan2(y: Tensor, x: Tensor) -> Tensor:
     return torch.where(x == 0, upright, torch.where(x < 0, left, slope))
 
 
+def hypot(x: Tensor, y: Tensor) -> Tensor:
+    """Return the length of each vector; squares that overflow are avoided."""
+    dtype = torch.result_type(x, y)
+    x, y = x.to(dtype).abs(), y.to(dtype).abs()
+    larger, smaller = torch.maximum(x, y), torch.minimum(x, y)
+    ratio = torch.where(larger == 0, 0.0, smaller / larger)
+    length = larger * torch.sqrt(1 + ratio * ratio)
+    return torch.where(x.isinf() | y.isinf(), math.inf, length)
+
+
+def without_nan(choose: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Any]:
+    """Return the larger or smaller one; of a number and NaN the number."""
+
+    def decomposition(x: Tensor, y: Tensor) -> Tensor:
+        dtype = torch.result_type(x, y)
+        x, y = x.to(dtype), y.to(dtype)
+        if not dtype.is_floating_point:
+            return choose(x, y)
+        return torch.where(x.isnan(), y, torch.where(y.isnan(), x, choose(x, y)))
+
+    return decomposition
+
+
+def add(x: Tensor, y: Any, *, alpha: Any = 1) -> Any:
+    """Add booleans: true if one of them is."""
+    if x.dtype != torch.bool or getattr(y, "dtype", type(y)) not in (torch.bool, bool):
+        return NotImplemented
+    y = y if isinstance(y, Tensor) else torch.scalar_tensor(y, dtype=torch.bool)
+    return torch.logical_or(x, y if alpha else torch.zeros_like(y))
+
+
+def mul(x: Tensor, y: Any) -> Any:
+    """Multiply booleans: true if both are."""
+    if x.dtype != torch.bool or getattr(y, "dtype", type(y)) not in (torch.bool, bool):
+        return NotImplemented
+    y = y if isinstance(y, Tensor) else torch.scalar_tensor(y, dtype=torch.bool)
+    return torch.logical_and(x, y)
+
+
+def cross(x: Tensor, y: Tensor, dim: int | None = None) -> Tensor:
+    """Return the cross product along the first axis of three, if no other is said."""
+    if dim is None:
+        shape = torch.broadcast_shapes(x.shape, y.shape)
+        dim = next(axis for axis, size in enumerate(shape) if size == 3) - len(shape)
+    return aten.linalg_cross.default(x, y, dim=dim)
+
+
 DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     aten.ceil.default: whole,
     aten.floor.default: whole,
@@ -48,4 +95,10 @@ DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     aten.round.default: whole,
     aten.angle.default: angle,
     aten.atan2.default: atan2,
+    aten.hypot.default: hypot,
+    aten.fmax.default: without_nan(torch.maximum),
+    aten.fmin.default: without_nan(torch.minimum),
+    aten.add.Tensor: add,
+    aten.mul.Tensor: mul,
+    aten.cross.default: cross,
 }

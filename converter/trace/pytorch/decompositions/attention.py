@@ -1,4 +1,7 @@
-"""Attention that drops weights at random; `torch.onnx` writes a dropout that does nothing."""
+"""Attention that drops weights at random; `torch.onnx` writes a dropout that does nothing.
+
+Attention on float64 as well: ONNX's ``Attention`` has its scale in float32.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ def attention(
     enable_gqa: bool = False,
 ) -> Any:  # fmt: skip
     """Write attention with dropout out: softmax of the scaled products, dropped, times values."""
-    if not dropout_p:
+    if not dropout_p and query.dtype != torch.float64:
         return NotImplemented
     if enable_gqa:
         groups = query.shape[-3] // key.shape[-3]
@@ -29,7 +32,9 @@ def attention(
         scores = scores.masked_fill(torch.logical_not(attn_mask), -float("inf"))
     elif attn_mask is not None:
         scores = scores + attn_mask
-    weights, _ = aten.native_dropout(scores.softmax(-1), dropout_p, True)
+    weights = scores.softmax(-1)
+    if dropout_p:
+        weights, _ = aten.native_dropout(weights, dropout_p, True)
     return weights @ value
 
 
