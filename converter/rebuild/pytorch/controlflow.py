@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch._higher_order_ops import scan as torch_scan
 
+from converter.rebuild.pytorch.scatter import NoStep
 from converter.rebuild.pytorch.table import op
 
 
@@ -31,7 +32,7 @@ def loop(M, cond, *v_initial, body, device, n_outputs):
     if rows or n_outputs == len(v_initial):
         return (*carried, *_stacked(rows))
     start, going = torch.tensor(0, device=device), torch.tensor(True, device=device)
-    return (*carried, *_no_rows(body(start, going, *carried)[1 + len(v_initial) :]))
+    return (*carried, *_no_rows(body, (start, going, *carried), 1 + len(v_initial)))
 
 
 @op("Repeat", since=1, domain="equiport", either=("M",), multiple=True)
@@ -46,7 +47,7 @@ def repeat(M, *v_initial, body, states, device, n_outputs):
         rows.append(results[states:])
     if rows or n_outputs == states:
         return (*carried, *_stacked(rows))
-    return (*carried, *_no_rows(body(torch.tensor(0, device=device), *carried)[states:]))
+    return (*carried, *_no_rows(body, (torch.tensor(0, device=device), *carried), states))
 
 
 def lasts_an_open_time(length):
@@ -70,8 +71,13 @@ def _stacked(rows):
     return tuple(torch.stack(column) for column in zip(*rows, strict=True))
 
 
-def _no_rows(results):
+def _no_rows(body, arguments, states):
     """Return what a loop of no steps stacks: ranks and types are those of one step's results."""
+    NoStep.runs = True
+    try:
+        results = body(*arguments)[states:]
+    finally:
+        NoStep.runs = False
     return tuple(x.new_empty((0, *x.shape)) for x in results)
 
 

@@ -12,14 +12,22 @@ from converter.rebuild.pytorch.table import op
 from converter.rebuild.pytorch.unsigned import back_to, select, signed
 
 
+class NoStep:
+    """Tells that a loop of no steps runs its body once, for the ranks and types of a row."""
+
+    runs = False
+
+
 @op("Gather", since=1)
 @moves_strings
 def gather(data, indices, *, axis=0):
     axis = axis % data.dim()
     size = data.shape[axis]
     indices = torch.where(indices < 0, indices + size, indices).long()
-    if axis == 0 and data.dim() == 2 and data.is_floating_point():
+    if axis == 0 and data.dim() == 2 and data.is_floating_point() and not NoStep.runs:
         return F.embedding(indices, data)
+    if NoStep.runs and type(size) is int and size == 0:  # there is no row to take
+        return data.new_zeros((*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))
     picked = select(data, axis, indices.reshape(-1))
     return picked.reshape((*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))
 

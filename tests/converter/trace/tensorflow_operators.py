@@ -74,7 +74,6 @@ REFUSED = {
     "case_oob": "Merge",
     "cholesky": "Cholesky",
     "complex_abs": "ComplexAbs",
-    "cross": "Cross",
     "ctc_loss": "Empty",
     "dct": "RFFT",
     "dilation2dSAME": "Dilation2D",
