@@ -70,6 +70,7 @@ def save(module: Any, path: Path, record: Record) -> None:
     safetensors = framework("safetensors.torch", "a PyTorch artifact")
     with quiet(), writing(path):
         program = export(module, record.signature)
+        own_storage_of_nothing(program)
         path.mkdir()
         with Remembering(path / PROGRAM) as file:
             torch.export.save(program, file)  # type: ignore[arg-type]
@@ -78,6 +79,18 @@ def save(module: Any, path: Path, record: Record) -> None:
         record.write(path / records.FILE_NAME)
         loader = Path(torch_loader.__file__).read_text()
         (path / LOADER).write_text(loader)
+
+
+def own_storage_of_nothing(program: Any) -> None:
+    """Give tensors without elements storage of their own, in place.
+
+    PyTorch takes such a part of another storage to begin at address 0, and fails to write it.
+    """
+    import torch
+
+    for tensor in (*program.state_dict.values(), *program.constants.values()):
+        if isinstance(tensor, torch.Tensor) and not tensor.numel():
+            tensor.data = torch.empty(tensor.shape, dtype=tensor.dtype)
 
 
 def source_weights(module: Any, record: Record) -> dict[str, Any]:

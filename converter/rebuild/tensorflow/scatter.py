@@ -45,6 +45,8 @@ def _coordinates(indices, axis):
 def gather_nd(data, indices, *, batch_dims=0):
     sizes = tf.shape(data)[batch_dims:][: tf.shape(indices)[-1]]
     indices = tf.where(indices < 0, indices + tf.cast(sizes, indices.dtype), indices)
+    if indices.shape[-1] == 1:  # this kernel also takes data without elements
+        return tf.gather(data, indices[..., 0], axis=batch_dims, batch_dims=batch_dims)
     return tf.gather_nd(data, indices, batch_dims)
 
 

@@ -547,3 +547,21 @@ def test_names_with_slashes(tmp_path: Path) -> None:
         found = own_weights(source)
         for weight in model.weights:
             np.testing.assert_array_equal(found[weight.path], weight.numpy())
+
+
+def test_weights_without_elements_that_lie_in_another_storage(tmp_path: Path) -> None:
+    class Empty(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kernel = torch.nn.Parameter(torch.ones(5)[5:].reshape(0, 3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x @ self.kernel
+
+    program = torch.export.export(Empty(), (torch.ones(2, 0),))
+    file = tmp_path / "model.pt2"
+    with pytest.raises(RuntimeError, match="overflow"):  # what PyTorch makes of it
+        torch.export.save(program, file)
+    torch_artifact.own_storage_of_nothing(program)
+    torch.export.save(program, file)
+    assert torch.export.load(file).module()(torch.ones(2, 0)).shape == (2, 3)

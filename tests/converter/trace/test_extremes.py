@@ -95,13 +95,15 @@ def test_sums_of_booleans() -> None:
     x = torch.tensor([True, False, True, False])
     for alpha in (0, 2):
         same(lambda a, n=alpha: torch.add(a, a.flip(0), alpha=n), x)
-    same(lambda a: a * a.flip(0) + (a * True), x)
+    same(lambda a: (a * a.flip(0) + (a * True), a**2, a**1.5), x)
 
 
 def test_convolutions_without_bias_and_cross_products() -> None:
     layer = nn.Conv3d(3, 3, (2, 1, 2), groups=3, bias=False, padding="same").eval()
     same(layer, torch.randn(2, 3, 5, 1, 4))
     same(lambda x, y: torch.cross(x, y), torch.randn(3, 3), torch.randn(3, 3))
+    same(lambda x: F.unfold(x, 2), torch.randn(3, 4, 5))
+    same(lambda x: F.fold(x, (3, 4), 2), torch.randn(8, 6))
     target = torch.tensor([0, 1, 2])
     x, weight = torch.randn(3, 4), torch.rand(4)
     for reduction in ("mean", "sum", "none"):

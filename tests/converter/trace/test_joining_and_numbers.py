@@ -58,3 +58,12 @@ def test_a_number_beside_float64_keeps_its_digits() -> None:
     x = torch.linspace(-2, 2, 9, dtype=torch.float64)
     for got, want in both(model, "x:float64[n]", x):
         np.testing.assert_allclose(got, want, rtol=1e-14, atol=1e-14)
+
+
+def test_chosen_places_of_no_rows() -> None:
+    model = Several(lambda x: x[:, :, [0, -1]], lambda x: x[:, [1, 0]])
+    result = converter.convert(model, "tf", inputs=["x:float32[0<=n,2,3]"], verify=False).model
+    for rows in (0, 2):
+        x = torch.randn(rows, 2, 3)
+        for got, want in zip(result(x.numpy()), model(x), strict=True):
+            np.testing.assert_array_equal(got, want.numpy())

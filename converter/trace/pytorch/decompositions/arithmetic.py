@@ -80,6 +80,13 @@ def mul(x: Tensor, y: Any) -> Any:
     return torch.logical_and(x, y)
 
 
+def power(x: Tensor, exponent: Any) -> Any:
+    """Raise booleans as the numbers 0 and 1; the exponent's kind is the result's."""
+    if x.dtype != torch.bool:
+        return NotImplemented
+    return aten.pow.Tensor_Scalar(x.to(torch.result_type(x, exponent)), exponent)
+
+
 def cross(x: Tensor, y: Tensor, dim: int | None = None) -> Tensor:
     """Return the cross product along the first axis of three, if no other is said."""
     if dim is None:
@@ -101,4 +108,5 @@ DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     aten.add.Tensor: add,
     aten.mul.Tensor: mul,
     aten.cross.default: cross,
+    aten.pow.Tensor_Scalar: power,
 }
