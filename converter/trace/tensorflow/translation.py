@@ -20,6 +20,7 @@ from converter.errors import first_line
 from converter.trace.tensorflow.convolutions import repair_convolutions
 from converter.trace.tensorflow.freeze import Frozen
 from converter.trace.tensorflow.handlers import load_translations
+from converter.trace.tensorflow.slices import without_empty_ellipsis
 from converter.trace.tensorflow.writer import OPSET, NotTranslated
 
 LEFT_OUT = frozenset({"einsum_optimizer", "remove_back_to_back", "reshape_optimizer"})
@@ -112,6 +113,9 @@ def own_translations(failures: list[Failure]) -> Iterator[None]:
 
     def mapping(*args: Any) -> dict[str, tuple[Callable, dict[str, Any]]]:
         table = dict(create(*args))
+        if "StridedSlice" in table:
+            slices, options = table["StridedSlice"]
+            table["StridedSlice"] = without_empty_ellipsis(slices), options
         table.update({operator: (function, {}) for operator, function in own.items()})
         return {
             operator: (watched(operator, function, failures), options)
