@@ -46,13 +46,40 @@ def export(module: torch.nn.Module, signature: Signature) -> torch.export.Export
 def run_export(module: torch.nn.Module, example: Example) -> torch.export.ExportedProgram:
     """Run `torch.export`, so that an open size may be anything, 1 too.
 
-    Otherwise PyTorch's own checks of memory layout ask whether a size is 1, and the program would
-    be refused at sizes from which a strided convolution or a pool makes 1.
+    PyTorch's own checks of memory layout ask whether a size is 1. Told that any may be, it answers
+    for most without asking the example, so the program is not refused at sizes from which a strided
+    convolution or a pool makes 1. A few checks then demand more than one row instead (a convolution
+    of one channel that came last): then the example is asked, and its program is taken if that
+    demands nothing.
     """
+    program = _exported(module, example, any_size=True)
+    if not demands(program):
+        return program
+    try:
+        other = _exported(module, example, any_size=False)
+    except Exception:
+        return program
+    freer = not demands(other) and smallest(other) <= smallest(program)
+    return other if freer else program
+
+
+def demands(program: torch.export.ExportedProgram) -> list[str]:
+    """Return what a program demands of its inputs' sizes beside their declared ranges."""
+    return list(getattr(program, "_guards_code", ()))
+
+
+def smallest(program: torch.export.ExportedProgram) -> int:
+    """Return the smallest sizes of the open dimensions together."""
+    return sum(int(ends.lower) for ends in program.range_constraints.values())
+
+
+def _exported(
+    module: torch.nn.Module, example: Example, *, any_size: bool
+) -> torch.export.ExportedProgram:
     from torch.fx.experimental import _config
 
     oblivious: Any = _config
-    with oblivious.patch(backed_size_oblivious=True):
+    with oblivious.patch(backed_size_oblivious=any_size):
         return torch.export.export(
             module,
             example.args,
@@ -65,14 +92,21 @@ def run_export(module: torch.nn.Module, example: Example) -> torch.export.Export
 def with_inferred_dims(
     module: torch.nn.Module, example: Example, refusal: Exception
 ) -> torch.export.ExportedProgram:
-    """Try again, and let `torch.export` find relations between dimensions, such as ``2 * n``."""
-    try:
-        return run_export(module, replace(example, dynamic_shapes=_auto(example.dynamic_shapes)))
-    except Exception as error:
-        raise RebuildError(
-            f"the rebuilt module cannot be exported: {one_line(refusal)}",
-            hint="Give sizes in place of some words in --input, or use the live module in Python.",
-        ) from error
+    """Try again, and let `torch.export` find relations between dimensions, such as ``2 * n``.
+
+    A module that cannot be followed for all sizes is followed by its example at last.
+    """
+    last = refusal
+    inferred = replace(example, dynamic_shapes=_auto(example.dynamic_shapes))
+    for attempt, any_size in ((inferred, True), (example, False), (inferred, False)):
+        try:
+            return _exported(module, attempt, any_size=any_size)
+        except Exception as error:
+            last = error
+    raise RebuildError(
+        f"the rebuilt module cannot be exported: {one_line(refusal)}",
+        hint="Give sizes in place of some words in --input, or use the live module in Python.",
+    ) from last
 
 
 def _auto(shapes: Any) -> Any:

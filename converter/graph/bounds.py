@@ -82,7 +82,7 @@ def bounds_of(model: ir.Model) -> dict[str, tuple[Bound, Bound]]:
             continue
         found = _integers(value, words) if value.dtype.is_integer() else None
         if value.dtype.is_floating_point():
-            found = domain_of(value)
+            found = domain_of(value) or _read_as_index(value, words)
         if found is not None:
             result[value.name or ""] = found
     return result
@@ -95,6 +95,13 @@ def _words(end: Bound) -> set[str]:
 def _dynamic(value: ir.Value) -> set[str]:
     dims = [] if value.shape is None else [dim for dim in value.shape if not isinstance(dim, int)]
     return {word for dim in dims for word in _words(dim.value or 0)}
+
+
+def _read_as_index(value: ir.Value, words: set[str]) -> tuple[Bound, Bound] | None:
+    """Return the bounds of numbers that are cast to indices, as Keras's `Embedding` does."""
+    found = _Found(words)
+    _follow(value, 0, found, set())
+    return _integers(value, words) if found.indices else None
 
 
 def _integers(value: ir.Value, words: set[str]) -> tuple[Bound, Bound] | None:

@@ -178,11 +178,11 @@ def pack(
     x: Tensor, lengths: Tensor | Sequence[int], batch_first: bool, enforce_sorted: bool
 ) -> rnn.PackedSequence:
     """Stand in for `pack_padded_sequence`."""
-    lengths = torch.as_tensor(lengths).to(torch.int64)
+    rows: Tensor = torch.as_tensor(lengths).to(torch.int64)
     if enforce_sorted:
-        lengths = longest_first(lengths)
+        rows = longest_first(rows)
     x = x.transpose(0, 1) if batch_first else x
-    return Lengths(lengths, x.shape[0], enforce_sorted).packed(x)
+    return Lengths(rows, x.shape[0], enforce_sorted).packed(x)
 
 
 def pad(

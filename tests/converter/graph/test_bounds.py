@@ -102,6 +102,16 @@ def test_a_table_as_large_as_an_input_has_a_word_for_its_size(axis, offset, expe
     assert bounds_of(model) == {"i": expected}
 
 
+def test_floats_that_are_cast_to_an_index_stay_inside_the_table() -> None:
+    """Keras 2 gives `Embedding` floats where the input has no dtype."""
+    model = graph(("Cast", ["i"], ["c"], {"to": TensorProto.INT64}), read(index="c"))
+    model.graph.inputs[0].dtype = ir.DataType.FLOAT
+    assert bounds_of(model) == {"i": (0, 6)}
+    free = graph(("Cast", ["i"], ["c"], {"to": TensorProto.INT64}))
+    free.graph.inputs[0].dtype = ir.DataType.FLOAT
+    assert bounds_of(free) == {}
+
+
 def test_declared_bounds_stay() -> None:
     from dataclasses import replace
 
