@@ -201,7 +201,7 @@ def test_a_runtime_that_computes_something_else_is_the_runtime(monkeypatch):
 
     monkeypatch.setattr(onnxruntime_runtime.OnnxRunner, "fetch", wrong)
     # A witness in a process of its own would be right.
-    monkeypatch.setattr(Aside, "run", lambda self, *arguments: run_in(*arguments))
+    monkeypatch.setattr(Aside, "run", lambda self, *given, **_: run_in(*given))
     report = verify(model, network(9), inputs=inputs(9), runtime=["a=onnx_reference"])
     assert not report.passed
     assert report.location.leg is Leg.RUNTIME_B, report
