@@ -25,6 +25,7 @@ from converter.trace.pytorch.causes import chain_of, words_of
 from converter.trace.pytorch.examples import Example, example_sizes, from_signature
 from converter.trace.pytorch.findings import Found, conditioned, lowest, related, take_guards
 from converter.trace.pytorch.guards import Places, environment, guards_of, recorded
+from converter.trace.pytorch.other_sizes import holds_at
 
 STEPS = (1, 8, 32)
 """Open sizes in the examples: any, multiples of 8, multiples of 32, until the model takes them."""
@@ -154,7 +155,7 @@ def _with_findings(
             return retried
     if sizes is not None:
         sizes = nearest(found.signature, sizes) or sizes
-        found = _as_low_as_it_goes(module, found, signature, sizes)
+        found = _as_low_as_it_goes(module, program, found, signature, sizes)
     named = from_signature(module, found.signature, given, sizes=sizes)
     try:
         program, places = _traced(module, named)
@@ -211,26 +212,27 @@ def _tied_instead(found: Found, sizes: dict[str, int]) -> dict[str, int] | None:
 
 
 def _as_low_as_it_goes(
-    module: torch.nn.Module, found: Found, declared: Signature, sizes: dict[str, int]
+    module: torch.nn.Module,
+    program: torch.export.ExportedProgram,
+    found: Found,
+    declared: Signature,
+    sizes: dict[str, int],
 ) -> Found:
     """Take lower ends back that only stand for torch's own dislike of 0 and 1.
 
-    ``x[:, 1:]`` makes torch ask for 3, because it wants what is left to be 2. A size that the model
-    can be exported with is allowed.
+    ``x[:, 1:]`` makes torch ask for 3, because it wants what is left to be 2. A smaller size is
+    allowed where the program does with it what the module does: ``x[:3]`` does not.
     """
     dims = dict(found.signature.dims)
     notes = dict(found.notes)
     for word, place in found.assumed.items():
-        low, least = dims[word].minimum, declared.dims.get(word, DimRange()).minimum
+        low, lowest_wish = dims[word].minimum, declared.dims.get(word, DimRange()).minimum
         notes.pop(("from", word), None)
-        least = next(
-            (
-                size
-                for size in range(max(least, low - LOWER), low)
-                if _runs(module, found.signature, {**sizes, word: size})
-            ),
-            low,
-        )
+        least = low
+        while least > max(lowest_wish, low - LOWER) and _runs(
+            module, program, found.signature, {**sizes, word: least - 1}
+        ):
+            least -= 1
         dims[word] = DimRange(least, dims[word].maximum)
         if least > max(1, declared.dims.get(word, DimRange()).minimum):
             notes["from", word] = lowest(word, least, place)
@@ -241,14 +243,19 @@ LOWER = 4
 """How far below what torch asks for smaller sizes are tried."""
 
 
-def _runs(module: torch.nn.Module, signature: Signature, sizes: dict[str, int]) -> bool:
-    """Tell whether the model can be exported with fixed sizes."""
+def _runs(
+    module: torch.nn.Module,
+    program: torch.export.ExportedProgram,
+    signature: Signature,
+    sizes: dict[str, int],
+) -> bool:
+    """Tell whether the model can be exported with fixed sizes, and does then what it did before."""
     example = from_signature(module, signature, sizes=sizes)
     try:
-        export_module(module, replace(example, dynamic_shapes=None))
+        fixed = export_module(module, replace(example, dynamic_shapes=None))
     except Exception:
         return False
-    return True
+    return holds_at(program, fixed, example)
 
 
 def _traced(

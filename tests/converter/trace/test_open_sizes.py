@@ -105,6 +105,21 @@ class Steps(nn.Module):
         return torch.stack([x[:, step] * step for step in range(x.shape[1])], 1)
 
 
+class FirstThree(nn.Module):
+    """Counts on three rows, where there are as many."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first = x[:3]
+        return first.sum(0) / first.shape[0]
+
+
+class AfterFirst(nn.Module):
+    """What is behind the first row; of one row nothing."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[1:] * x.shape[0]
+
+
 class Inner(nn.Module):
     """A layer of seven features, inside."""
 
@@ -130,7 +145,10 @@ TAKEN_OVER: list[Any] = [
     ),
     (Longer, ["past[b,t]", "mask[b,u]"], "past[b,t] mask[b,t+1]", {}, (), "u to be t+1"),
     (Longer, ["past[b,t]", "mask[b,t+1]"], "past[b,t] mask[b,t+1]", {}, (), None),
-    (Longer, ["past[b,t-1]", "mask[b,t]"], "past[b,t-1] mask[b,t]", {}, (), None),
+    # with no past there is nothing to double, and the result has no column instead of one
+    (Longer, ["past[b,t-1]", "mask[b,t]"], "past[b,t-1] mask[b,t]", {"t": (2, None)}, (), "t from"),
+    (FirstThree, ["x[n,4]"], "x[n,4]", {"n": (3, None)}, (), "n from 3 on"),
+    (AfterFirst, ["x[n,4]"], "x[n,4]", {}, (), None),
     (Longer, ["past[b,a+n]", "mask[b,a+n+1]"], "past[b,a+n] mask[b,a+n+1]", {}, (), None),
     (Padded, ["past[b,t]", "mask[b,t_plus_1]"], "past[b,t] mask[b,t+1]", {}, (), "t_plus_1 to be"),
     (Padded, ["past[b,t]", "mask[b,total]"], "past[b,t] mask[b,t+1]", {}, (), "total to be t+1"),
