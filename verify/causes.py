@@ -43,7 +43,8 @@ def look(job: Job, report: Report, cases: list[Case], feeds: list[Feed], views: 
         for case, run in zip(cases, report.runs, strict=False)
         if run.stage is Stage.MISMATCH and case.data is None
     ]
-    wanted = bool(wrong) if job.options.frozen is None else job.options.frozen
+    drawn = report.random is not None and not report.random.passed
+    wanted = bool(wrong) or drawn if job.options.frozen is None else job.options.frozen
     if wanted:
         _frozen(job, report)
     if wrong and job.options.frozen is not False:

@@ -299,7 +299,8 @@ class WorkerSide:
     def _receive(self, step: Stage) -> dict[str, Any]:
         line = self._read_line()
         if line is None:
-            self.crashes = 2  # the next run would hang as long again
+            # A run of another size may end, so it is tried once; loading would hang as long again.
+            self.crashes += 1 if step is Stage.RUN else 2
             self.close()
             raise Failure(Stage.TIMEOUT, f"no answer within {self.timeout:g} s")
         if not line:

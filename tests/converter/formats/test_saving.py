@@ -406,6 +406,7 @@ def tensorflow_module(function: Callable[[Any], Any]) -> tuple[Any, Record]:
     module = tf.Module()
     spec = tf.TensorSpec([None, 4], tf.float32, "x")
     module.run = tf.function(lambda x: {"y": function(x)}, input_signature=[spec])
+    module.served = {"x": "x"}
     module.signatures = lambda: {"serving_default": module.run.get_concrete_function()}
     outputs = parse_inputs(["y:float32[batch,4]"]).inputs
     signature = parse_inputs(["x:float32[batch,4]"])
