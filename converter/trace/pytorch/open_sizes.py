@@ -21,6 +21,7 @@ from converter.errors import EquiportError
 from converter.expressions import size_of, words_in
 from converter.signature import DimRange, Signature
 from converter.sizes import fits, nearest
+from converter.trace.pytorch import forked
 from converter.trace.pytorch.causes import chain_of, words_of
 from converter.trace.pytorch.examples import Example, example_sizes, from_signature
 from converter.trace.pytorch.findings import Found, conditioned, lowest, related, take_guards
@@ -255,7 +256,7 @@ def _runs(
         fixed = export_module(module, replace(example, dynamic_shapes=None))
     except Exception:
         return False
-    return holds_at(program, fixed, example)
+    return forked.holds(lambda: holds_at(program, fixed, example))
 
 
 def _traced(
