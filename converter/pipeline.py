@@ -302,6 +302,7 @@ def trace_stage(
     from converter.declared import declared
     from converter.graph.bounds import with_bounds
     from converter.graph.signatures import signature_of
+    from converter.graph.squeezes import never_one
     from converter.trace.told import tell, with_taken_sizes
 
     with progress.stage("trace") as stage:
@@ -314,6 +315,10 @@ def trace_stage(
         if (declared_by := said.signature or source.signature) is not None:
             signature = replace(signature, dims=declared_by.dims, conditions=declared_by.conditions)
         signature = with_taken_sizes(graph, signature)
+        if squeezed := never_one(graph, signature):
+            signature = replace(signature, conditions=(*signature.conditions, *squeezed))
+            why = "the model drops sizes of 1: the result is for sizes with "
+            tell(graph, [f"{why}{condition}" for condition in squeezed])
         stage.detail = describe(graph)
     return graph, signature
 

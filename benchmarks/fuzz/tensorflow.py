@@ -56,7 +56,29 @@ def dtype(value: tf.Tensor) -> str:
 def call(model: Any, inputs: list[tf.Tensor], form: str) -> list[tf.Tensor]:
     if form in ("function", "tf_module"):
         return tf.nest.flatten(model(*inputs))
-    return tf.nest.flatten(model(inputs if len(inputs) > 1 else inputs[0]))
+    given = inputs if len(inputs) > 1 else inputs[0]
+    # Said aloud: a layer in a wrapper may drop values where nothing is said (recurrent_dropout).
+    return tf.nest.flatten(model(given, training=False))
+
+
+def computes_narrower(model: Any, inputs: list, form: str) -> bool:
+    """Tell whether a source that gives float64 computes a part of it in float32.
+
+    TensorFlow's `resize` does, and a wrapped layer of Keras where only the wrapper has a dtype.
+    """
+
+    @tf.function
+    def traced(*tensors: tf.Tensor) -> Any:
+        return call(model, list(tensors), form)
+
+    graph = traced.get_concrete_function(*(tensor(*item) for item in inputs)).graph
+    graphs = [graph, *(f.graph for f in graph._functions.values() if hasattr(f, "graph"))]
+    return any(
+        output.dtype in (tf.float32, tf.float16, tf.bfloat16)
+        for held in graphs
+        for operation in held.get_operations()
+        for output in operation.outputs
+    )
 
 
 def seeded() -> None:

@@ -190,7 +190,10 @@ def reduce(pool: Pool) -> Drawn:
     if pool.chance(0.15):
         return f"{x}.{pool.among(ALL)}()", "", False
     exact = pool.chance(0.35)
-    code = pool.among(CHOOSING if exact else ADDING).format(
+    code = pool.among(CHOOSING if exact else ADDING)
+    if "median" in code and x.dtype not in ("float32", "float64"):
+        raise Unfit  # PyTorch does not say which of several equal elements is the median
+    code = code.format(
         x=x,
         a=pool.axis(x),
         s=tuple(pool.axes(x)),
@@ -574,12 +577,13 @@ def image(pool: Pool) -> Drawn:
     corners = (
         f",align_corners={pool.one(True, False)}" if "linear" in mode or mode == "bicubic" else ""
     )
-    if corners and spatial == 2 and pool.chance(0.2):
-        corners += ",antialias=True"
+    antialias = bool(corners) and spatial == 2 and pool.chance(0.2)
+    corners += ",antialias=True" * antialias
+    # PyTorch's kernel with antialiasing repeats the first row where the result is one column wide.
     size = (
         f"scale_factor={pool.one(2, 0.5, 1.5, 1.7, 3)}"
-        if pool.chance(0.5)
-        else f"size={tuple(pool.int(1, 7) for _ in range(spatial))}"
+        if pool.chance(0.5) and not antialias
+        else f"size={tuple(pool.int(1 + antialias, 7) for _ in range(spatial))}"
     )
     if "scale" in size and pool.chance(0.2):
         size += ",recompute_scale_factor=True"

@@ -73,6 +73,9 @@ def member(path: Path, name: str) -> bytes:
         ) from error
 
 
+UNKNOWN = "of an unknown format"
+
+
 def described(path: Path) -> str:
     """Say in words what a file that is no model looks like."""
     if path.is_dir():
@@ -93,5 +96,5 @@ def described(path: Path) -> str:
         start.decode()
     except UnicodeDecodeError as error:
         if error.start < len(start) - 3:  # not just a character that is cut in two
-            return "of an unknown format"
-    return "a text file" if b"\0" not in start else "of an unknown format"
+            return UNKNOWN
+    return "a text file" if b"\0" not in start else UNKNOWN

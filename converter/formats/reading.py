@@ -78,6 +78,10 @@ def one_line(error: BaseException, limit: int = 300) -> str:
     line = lines[0] if lines else ""
     if line.endswith(":") and len(lines) > 1:  # the reason stands below its headline
         line = f"{line} {lines[1]}"
+    if line.startswith("Exception encountered when calling") and len(lines) > 1:
+        # Keras' headline; layers in layers say it once each.
+        said = [text for text in lines if not text.startswith("Exception encountered")]
+        line = f"{line.removeprefix('Exception encountered when calling ').rstrip('.')}: {said[0]}"
     line = line if len(line) <= limit else f"{line[:limit]}..."
     if isinstance(error, KeyError) or len(line.split()) < 2:
         return f"{type(error).__name__}: {line}" if line else type(error).__name__

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from converter.errors import UnreadableModelError
-from converter.formats.content import described
+from converter.formats.content import UNKNOWN, described
 from converter.suggestions import neighbour
 
 FORMATS = (
@@ -54,7 +54,9 @@ def recognised(path: Path) -> ModuleType:
             f"{path} cannot be read: {error.strerror or error}",
             hint="Check that it is a file or a folder that you may read.",
         ) from error
-    raise UnreadableModelError(f"{path} is no model: it is {found}", hint=advice(path) or READABLE)
+    said = advice(path)
+    reason = "" if said and found == UNKNOWN else f": it is {found}"
+    raise UnreadableModelError(f"{path} is no model{reason}", hint=said or READABLE)
 
 
 def check_present(path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from converter.errors import RebuildError
 from converter.formats.reading import one_line
+from converter.formats.torch_demands import without_unneeded
 from converter.formats.torch_signature import dim_of
 from converter.signature import Signature
 from converter.trace.pytorch.examples import Example, from_signature, parameters_of
@@ -37,6 +38,7 @@ def export(module: torch.nn.Module, signature: Signature) -> torch.export.Export
     except Exception as error:
         program = with_inferred_dims(module, example, error)
     check_dynamic(program, signature)
+    program = without_unneeded(program, module, own)
     for graph_module in program.graph_module.modules():
         if isinstance(graph_module, torch.fx.GraphModule):
             forget_paths(graph_module)
@@ -104,9 +106,22 @@ def with_inferred_dims(
         except Exception as error:
             last = error
     raise RebuildError(
-        f"the rebuilt module cannot be exported: {one_line(refusal)}",
-        hint="Give sizes in place of some words in --input, or use the live module in Python.",
+        f"the rebuilt module cannot be exported: {one_line(refusal)}", hint=_advice(refusal)
     ) from last
+
+
+_OF_DATA = ("data-dependent", "unbacked", "Data-dependent")
+
+
+def _advice(refusal: Exception) -> str:
+    """Say what to do: sizes that follow from values cannot be given beforehand."""
+    if any(word in str(refusal) for word in _OF_DATA):
+        return (
+            "A size in it follows from values, e.g. how many boxes are found, and torch.export "
+            "cannot hold that. The live module can: leave output out in converter.convert; or "
+            "convert --to onnx."
+        )
+    return "Give sizes in place of some words in --input, or use the live module in Python."
 
 
 def _auto(shapes: Any) -> Any:

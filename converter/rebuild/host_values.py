@@ -119,6 +119,8 @@ def modulo(a: Scalar, b: Scalar, fmod: int) -> Scalar:
     arithmetic = _arithmetic((a, b))
     if arithmetic:
         return arithmetic.fmod(a, b) if fmod else arithmetic.mod(a, b)
+    if b == 0 and not isinstance(a, float):
+        return 0  # a size of 0 asks for it where nothing is left to count
     return (math.fmod(a, b) if isinstance(a, float) else a - b * divide(a, b)) if fmod else a % b
 
 
@@ -217,7 +219,13 @@ def flatten(value: Nested) -> list[Scalar]:
 
 
 def unflatten(items: list[Scalar], shape: tuple[int, ...]) -> Nested:
-    """Build a nested tuple of ``shape`` from scalars in row-major order."""
+    """Build a nested tuple of ``shape`` from scalars in row-major order.
+
+    Raises:
+        NotOnHost: a tuple cannot say what shape nothing has, as ``(0, 3)``.
+    """
+    if 0 in shape[:-1]:
+        raise NotOnHost(f"nothing of shape {shape}")
     if not shape:
         return items[0]
     step = len(items) // shape[0] if shape[0] else 0

@@ -262,6 +262,8 @@ class _Writer:
             raise NotOnHost("not a constant")
         if tensor.size > host.LARGEST or len(tensor.shape) > 2:
             raise NotOnHost("a large constant")
+        if 0 in list(tensor.shape)[:-1]:
+            raise NotOnHost("nothing, of a shape that a tuple cannot say")
         self.host_dtype[value] = tensor.dtype
         return nested(tensor.numpy().tolist())
 

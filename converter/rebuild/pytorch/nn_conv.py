@@ -40,20 +40,28 @@ def conv(
     rank = X.dim() - 2
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
     amounts = resolve_pads(X.shape[2:], W.shape[2:], strides, dilations, auto_pad, pads)
+    counts = [
+        window_count(size, kernel, stride, dilation, begin, end, 0)
+        for size, kernel, stride, dilation, (begin, end) in zip(
+            X.shape[2:], W.shape[2:], strides, dilations, amounts, strict=True
+        )
+    ]
+    if any(is_plain(size) and size == 0 for size in (*X.shape, *counts)):
+        return _of_nothing(X, W, B, counts)
     begins = [begin for begin, _ in amounts]
     if not symmetric(amounts):
         X, begins = F.pad(X, flat_pads(amounts)), [0] * rank
-    if any(is_plain(size) and size == 0 for size in X.shape):
-        return _of_nothing(X, W, B, strides, dilations, begins)
     if rank not in CONV:
         return torch.convolution(X, W, B, strides, begins, dilations, False, [0] * rank, group)
     return CONV[rank](X, W, B, strides, tuple(begins), dilations, group)
 
 
-def _of_nothing(x, w, b, strides, dilations, pads):
-    """Convolve what holds no element: PyTorch's kernel refuses planes of none."""
-    steps = zip(x.shape[2:], w.shape[2:], strides, dilations, pads, strict=True)
-    counts = [window_count(size, k, s, d, p, p, 0) for size, k, s, d, p in steps]
+def _of_nothing(x, w, b, counts):
+    """Convolve what holds or gives no element: PyTorch's kernel refuses planes of none.
+
+    Args:
+        counts: how many windows there are along each axis.
+    """
     y = x.new_zeros((x.shape[0], w.shape[0], *counts))
     return y if b is None else y + b.reshape(-1, *(1,) * len(counts))
 

@@ -43,7 +43,24 @@ def _extreme(function, x, axes, keepdim):
         shape = [1 if i in {a % x.dim() for a in axes} else s for i, s in enumerate(x.shape)]
         full = torch.full(shape, _neutral(function, x.dtype), dtype=x.dtype, device=x.device)
         return full if keepdim else full.squeeze(axes)
+    for axis in axes:
+        if may_be_none(x.shape[axis]):
+            x = torch.cat([x, x.new_full(_one_along(x, axis), _neutral(function, x.dtype))], axis)
     return from_ordered(function(ordered(x), axes, keepdim), x.dtype)
+
+
+def may_be_none(size):
+    """Tell whether an open size may be 0 in a program that is exported now: by its range.
+
+    PyTorch's own question (`statically_known_true`) takes every size to be 1 or more.
+    """
+    if not isinstance(size, torch.SymInt):
+        return False
+    return bool(size.node.shape_env.bound_sympy(size.node.expr).lower < 1)
+
+
+def _one_along(x, axis):
+    return [1 if index == axis % x.dim() else size for index, size in enumerate(x.shape)]
 
 
 def _neutral(function, dtype):
@@ -125,7 +142,7 @@ def arg_min(data, *, axis=0, keepdims=1, select_last_index=0):
 
 
 def _arg(function, data, axis, keepdims, last):
-    data = ordered(data)
+    data = ordered(data.to(torch.uint8) if data.dtype == torch.bool else data)
     if not last:
         return function(data, axis, bool(keepdims))
     flipped = function(torch.flip(data, (axis,)), axis, bool(keepdims))

@@ -26,10 +26,17 @@ def gather(data, indices, *, axis=0):
     indices = torch.where(indices < 0, indices + size, indices).long()
     if axis == 0 and data.dim() == 2 and data.is_floating_point() and not NoStep.runs:
         return F.embedding(indices, data)
-    if NoStep.runs and type(size) is int and size == 0:  # there is no row to take
-        return data.new_zeros((*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))
-    picked = select(data, axis, indices.reshape(-1))
-    return picked.reshape((*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))
+    others = (*data.shape[:axis], *data.shape[axis + 1 :])
+    shape = (*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :])
+    # There is no row to take, or rows of nothing are taken: nothing is read then.
+    if is_none(size) and (NoStep.runs or any(map(is_none, others))):
+        return data.new_zeros(shape)
+    return select(data, axis, indices.reshape(-1)).reshape(shape)
+
+
+def is_none(size):
+    """Tell whether a size is known to be 0."""
+    return type(size) is int and size == 0
 
 
 @op("GatherElements", since=11)

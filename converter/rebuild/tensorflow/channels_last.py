@@ -207,8 +207,9 @@ def max_pool(
     x = pad_spatial(X, amounts, float("-inf"))
     if 0 in [*X.shape]:
         return tf.cast(_pools_of_nothing(x, kernel_shape, strides, dilations, "-inf"), dtype)
-    if set(dilations) == {1}:
-        y = tf.nn.max_pool(x, list(kernel_shape), list(strides), "VALID") if rank < 4 else None
+    # TensorFlow's kernel of three axes takes no float64.
+    if set(dilations) == {1} and (rank < 3 or x.dtype == tf.float32):
+        y = tf.nn.max_pool(x, list(kernel_shape), list(strides), "VALID")
     else:
         y = tf.reduce_max(windows(x, kernel_shape, strides, dilations), 0)
     return tf.cast(y, dtype)
@@ -234,7 +235,9 @@ def average_pool(
     if 0 in [*X.shape]:
         fill = 0.0 if count_include_pad else "nan"
         return _pools_of_nothing(pad_spatial(X, amounts), kernel_shape, strides, dilations, fill)
-    if set(dilations) == {1} and nothing(amounts):
+    # TensorFlow's CPU kernel of three axes takes no float64.
+    has_kernel = rank < 3 or X.dtype in (tf.float32, tf.bfloat16)
+    if set(dilations) == {1} and nothing(amounts) and has_kernel:
         return tf.nn.avg_pool(X, list(kernel_shape), list(strides), "VALID")
     total = tf.reduce_sum(windows(pad_spatial(X, amounts), kernel_shape, strides, dilations), 0)
     ones = tf.ones_like(X[:1, ..., :1])

@@ -62,7 +62,7 @@ def attention(
     present = (k, v)
     if q.shape[1] != k.shape[1]:
         k, v = (tf.repeat(t, dims(q)[1] // dims(t)[1], axis=1) for t in (k, v))
-    root = tf.cast(math.sqrt(1 / math.sqrt(q.shape[-1]) if scale is None else scale), q.dtype)
+    root = _root_of_scale(q, scale)
     scores = raw = tf.matmul(q * root, k * root, transpose_b=True)
     if softcap:
         scores = softcap * tf.tanh(scores / softcap)
@@ -72,6 +72,13 @@ def attention(
     y = tf.matmul(weights, v)
     chosen = {0: raw, 1: capped, 2: biased, 3: weights}[qk_matmul_output_mode]
     return join_heads(y, Q), *present, chosen
+
+
+def _root_of_scale(q, scale):
+    """Return the root of the factor of the scores; the size of a head may be open."""
+    if scale is None and q.shape[-1] is None:
+        return tf.cast(tf.cast(tf.shape(q)[-1], tf.float64) ** -0.25, q.dtype)
+    return tf.cast(math.sqrt(1 / math.sqrt(q.shape[-1]) if scale is None else scale), q.dtype)
 
 
 def _softmax(scores, precision, masked):

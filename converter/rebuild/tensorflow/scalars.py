@@ -37,7 +37,11 @@ def truncdiv(a, b):
 
 
 def mod(a, b):
-    return tf.math.floormod(*_alike(a, b))
+    a, b = _alike(a, b)
+    # Of nothing, as a size of 0 may ask for, there is no remainder: the kernel would stop the run.
+    return tf.where(
+        b == 0, tf.zeros_like(a), tf.math.floormod(a, tf.where(b == 0, tf.ones_like(b), b))
+    )
 
 
 def fmod(a, b):

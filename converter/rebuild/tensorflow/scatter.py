@@ -50,6 +50,13 @@ def gather_nd(data, indices, *, batch_dims=0):
     return tf.gather_nd(data, indices, batch_dims)
 
 
+_WIDER = {tf.bool: tf.int32, tf.int8: tf.int32, tf.int16: tf.int32, tf.uint8: tf.int32,
+          tf.uint16: tf.int32}  # fmt: skip
+"""Types for which TensorFlow can put updates in place, but not combine them with what is there.
+
+The sum of 32 bits, cast back, is the sum in the type: both drop the upper bits.
+"""
+
 _SCATTER = {
     "none": tf.tensor_scatter_nd_update,
     "add": tf.tensor_scatter_nd_add,
@@ -79,6 +86,12 @@ def scatter_nd(data, indices, updates, *, reduction="none"):
 def _scatter(data, coordinates, updates, reduction):
     if 0 in [*data.shape]:  # TensorFlow's kernels refuse updates of nothing
         return data
+    if coordinates.shape.rank == 1:  # and they take a list of places, not one
+        coordinates, updates = coordinates[None], updates[None]
+    if data.dtype in _WIDER and reduction != "none":
+        wide = _WIDER[data.dtype]
+        result = _scatter(tf.cast(data, wide), coordinates, tf.cast(updates, wide), reduction)
+        return tf.cast(result, data.dtype)
     if reduction in _SCATTER:
         return _SCATTER[reduction](data, coordinates, updates)
     # TensorFlow has no product: multiply one update after another.

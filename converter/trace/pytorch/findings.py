@@ -16,6 +16,7 @@ from converter.errors import InputSpecError, TraceError
 from converter.expressions import holds, renamed, size_of, words_in
 from converter.signature import Dim, DimRange, Signature
 from converter.trace.pytorch.guards import Place, Places, environment, guards_of
+from converter.trace.pytorch.provenance import source_line
 
 SPECIAL = 2
 """`torch.export` takes every open size to be at least this: a bound of 2 says nothing."""
@@ -151,7 +152,67 @@ def conditioned(
         word = texts.get(str(symbol), "")
         if word.isidentifier():
             _take_range(found, word, bounds, symbol, places)
-    return take_guards(found, program, names, guards_of(env), places)
+    found = take_guards(found, program, names, guards_of(env), places)
+    return take_not_one(found, program, names)
+
+
+SQUEEZES = (
+    torch.ops.aten.squeeze.default,
+    torch.ops.aten.squeeze.dim,
+    torch.ops.aten.squeeze.dims,
+)
+
+
+def take_not_one(
+    found: Found, program: torch.export.ExportedProgram, names: tuple[str, ...]
+) -> Found:
+    """Add that a size may not be 1 where `squeeze` or a slice rests on it; ``found`` is changed.
+
+    `torch.export` takes every open size to be 2 or more, and says nothing of where that decides.
+    """
+    env = environment(program)
+    for node in program.graph.nodes if env is not None else ():
+        if node.target not in (*SQUEEZES, torch.ops.aten.slice.Tensor):
+            continue
+        texts = {str(symbol): text for symbol, text in _texts(env, found.signature, names).items()}
+        for size in cut_at_two(node) if node.target not in SQUEEZES else squeezed(node):
+            expression = getattr(getattr(size, "node", None), "expr", None)
+            if expression is None or not {str(s) for s in expression.free_symbols} <= set(texts):
+                continue
+            try:
+                condition = f"{python(expression, texts)} != 1"
+                _take_condition(found, condition, place_of(node))
+            except InputSpecError:
+                continue  # no expression of sizes: the verifier's runs are what is left
+    return found
+
+
+def cut_at_two(node: torch.fx.Node) -> list[Any]:
+    """Return the size that a slice cuts where only one row would be too few: ``x[:2]``, ``x[-2:]``.
+
+    A slice that needs more rows makes torch ask for them, which is found among its ranges.
+    """
+    source, *rest = node.args
+    axis, start, end = (*rest, *(0, None, None)[len(rest) :])[:3]
+    shape = source.meta["val"].shape  # type: ignore[union-attr]
+    bounds = [bound for bound in (start, end) if isinstance(bound, int)]
+    return [shape[axis]] if any(abs(bound) == 2 for bound in bounds) else []  # type: ignore[index]
+
+
+def place_of(node: torch.fx.Node) -> Place:
+    """Return where a node of a program comes from."""
+    modules = list((node.meta.get("nn_module_stack") or {}).values())
+    line = source_line(node.meta.get("stack_trace") or "", keep_paths=False)
+    return Place(line, modules[-1][0] if modules else "")
+
+
+def squeezed(node: torch.fx.Node) -> list[Any]:
+    """Return the sizes that a squeeze asks about."""
+    shape = node.args[0].meta["val"].shape  # type: ignore[union-attr]
+    if len(node.args) == 1:
+        return list(shape)
+    axes = node.args[1] if isinstance(node.args[1], list | tuple) else [node.args[1]]
+    return [shape[axis] for axis in axes] if shape else []  # type: ignore[index]
 
 
 def take_guards(

@@ -24,7 +24,14 @@ from converter.sizes import fits, nearest
 from converter.trace.pytorch import forked
 from converter.trace.pytorch.causes import chain_of, words_of
 from converter.trace.pytorch.examples import Example, example_sizes, from_signature
-from converter.trace.pytorch.findings import Found, conditioned, lowest, related, take_guards
+from converter.trace.pytorch.findings import (
+    Found,
+    conditioned,
+    lowest,
+    related,
+    take_guards,
+    take_not_one,
+)
 from converter.trace.pytorch.guards import Places, environment, guards_of, recorded
 from converter.trace.pytorch.other_sizes import holds_at
 
@@ -85,7 +92,9 @@ def export_open(
     """
     example = from_signature(module, signature, given)
     try:
-        return Exported(export_module(module, example), example.names, signature)
+        program = export_module(module, example)
+        found = take_not_one(Found(signature), program, example.names)
+        return Exported(program, example.names, found.signature, list(found.notes.values()))
     except EquiportError:
         raise
     except Exception as error:

@@ -42,13 +42,14 @@ def holds_at(
         example: inputs of these sizes.
     """
     try:
-        results = [_results(one, example) for one in (program, fixed)]
+        results = [results_of(one, example) for one in (program, fixed)]
     except Exception:  # whatever it is: the program cannot do this
         return False
-    return len(results[0]) == len(results[1]) and all(map(_same, *results))
+    return len(results[0]) == len(results[1]) and all(map(same, *results))
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two results have one shape and dtype, and the same numbers but for rounding."""
     if not isinstance(one, torch.Tensor) or not isinstance(other, torch.Tensor):
         return bool(one == other)
     if one.shape != other.shape or one.dtype != other.dtype:
@@ -56,7 +57,12 @@ def _same(one: Any, other: Any) -> bool:
     return torch.allclose(one, other, rtol=RTOL, atol=ATOL, equal_nan=True)
 
 
-def _results(program: torch.export.ExportedProgram, example: Example) -> list[Any]:
+def results_of(program: torch.export.ExportedProgram, example: Example) -> list[Any]:
+    """Run a program; its demands of sizes are not asked.
+
+    Raises:
+        OtherShape: a value has another shape than the program says for these sizes.
+    """
     arguments = list(_arguments(program, example))
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

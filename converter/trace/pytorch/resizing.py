@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+import onnx_ir as ir
 import torch
 
 aten = torch.ops.aten
@@ -78,11 +80,40 @@ def smooth_cubic(
     return write(x, size, align_corners, (h, w), mode="cubic", **options)
 
 
+def by_factors(**options: Any) -> Callable[..., Any]:
+    """Return the translation of an overload that takes factors in the place of sizes.
+
+    It is what an open size leaves: the size of the result is ``floor(in * factor)``.
+    """
+
+    def translation(
+        x: Any, size: Any, align_corners: bool, factors: Sequence[float] | None = None
+    ) -> Any:
+        from onnxscript import opset19
+
+        op: Any = opset19
+        if factors is None or size is not None:
+            return write(x, size, align_corners, [None], **options)
+        if not align_corners:
+            rule = {"coordinate_transformation_mode": "half_pixel"}
+            scales = op.Constant(value_floats=[1.0, 1.0, *factors])
+            return op.Resize(x, None, scales, None, **options, **rule)
+        exact = op.Constant(value=ir.tensor(np.array(factors, np.float64)))
+        before = op.Cast(op.Shape(x, start=2), to=int(ir.DataType.DOUBLE))
+        return write(x, op.Floor(op.Mul(before, exact)), True, [None], **options)
+
+    return translation
+
+
 TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     aten.upsample_linear1d.default: linear_1d,
     aten.upsample_bilinear2d.default: linear_2d,
     aten.upsample_trilinear3d.default: linear_3d,
     aten.upsample_bicubic2d.default: cubic,
+    aten.upsample_linear1d.vec: by_factors(mode="linear"),
+    aten.upsample_bilinear2d.vec: by_factors(mode="linear"),
+    aten.upsample_trilinear3d.vec: by_factors(mode="linear"),
+    aten.upsample_bicubic2d.vec: by_factors(mode="cubic", cubic_coeff_a=-0.75),
     aten._upsample_bilinear2d_aa.default: smooth_linear,
     aten._upsample_bicubic2d_aa.default: smooth_cubic,
 }

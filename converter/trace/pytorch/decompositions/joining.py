@@ -30,6 +30,25 @@ def column_stack(tensors: list[Tensor]) -> Tensor:
     return torch.cat(columns, 1)
 
 
+def stack(tensors: list[Tensor], dim: int = 0) -> Any:
+    """Join along a new axis; of several dtypes the widest is taken, which `torch.onnx` forgets."""
+    if len({tensor.dtype for tensor in tensors}) == 1:
+        return NotImplemented
+    return torch.cat([tensor.unsqueeze(dim) for tensor in tensors], dim)
+
+
+def repeat_interleave(
+    x: Tensor, repeats: int, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Repeat each element; of nothing too, whose shape `torch.onnx` gets wrong."""
+    if dim is None:
+        x, dim = x.reshape(-1), 0
+    dim = dim % x.dim()
+    shape = (*x.shape[:dim], x.shape[dim] * repeats, *x.shape[dim + 1 :])
+    each = (*x.shape[: dim + 1], repeats, *x.shape[dim + 1 :])
+    return x.unsqueeze(dim + 1).expand(each).reshape(shape)
+
+
 def of_floats(answer: bool) -> Any:
     """Return the decomposition of a question about NaN or infinities."""
 
@@ -42,6 +61,8 @@ def of_floats(answer: bool) -> Any:
 
 
 DECOMPOSITIONS = {
+    aten.stack.default: stack,
+    aten.repeat_interleave.self_int: repeat_interleave,
     aten.hstack.default: hstack,
     aten.vstack.default: vstack,
     aten.row_stack.default: vstack,

@@ -24,6 +24,13 @@ def diagonal_scatter(
     return written.reshape(last.shape).movedim((-2, -1), (dim1, dim2))
 
 
+def copy(x: Tensor, source: Tensor, non_blocking: bool = False) -> Any:
+    """Return ``source`` in the shape and dtype of ``x``; `torch.onnx` forgets the shape."""
+    if x.shape == source.shape:
+        return NotImplemented
+    return source.to(x.dtype).expand(x.shape)
+
+
 def scatter_mean(x: Tensor, dim: int, index: Tensor, source: Tensor, include_self: bool) -> Tensor:
     """Write the mean of all that is put at one place; integers are rounded down."""
     start = torch.ones_like(x) if include_self else torch.zeros_like(x)
@@ -66,6 +73,7 @@ def neutral(reduce: str, dtype: torch.dtype) -> float:
 
 
 DECOMPOSITIONS: dict[Any, Any] = {
+    aten.copy.default: copy,
     aten.diagonal_scatter.default: diagonal_scatter,
     aten.scatter_reduce.two: scatter_reduce,
 }

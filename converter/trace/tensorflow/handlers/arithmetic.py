@@ -1,4 +1,4 @@
-"""Division towards zero."""
+"""Division towards zero, and logarithms."""
 
 from __future__ import annotations
 
@@ -17,3 +17,10 @@ def truncate_div(write: NodeWriter, x: Value, y: Value) -> Value:
         return quotient
     truncated: Value = write.Mul(write.Sign(quotient), write.Floor(write.Abs(quotient)))
     return truncated
+
+
+@translates("Log")
+def log(write: NodeWriter, x: Value) -> Value:
+    """The natural logarithm. tf2onnx sends float64 through float32."""
+    result: Value = write.Log(x)
+    return result

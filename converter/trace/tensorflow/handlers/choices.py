@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from converter.trace.tensorflow.handlers.table import translates
 from converter.trace.tensorflow.writer import NodeWriter, Value
 
@@ -18,6 +20,8 @@ def select(write: NodeWriter, condition: Value, x: Value, y: Value) -> Value:
 @translates("Equal")
 def equal(write: NodeWriter, x: Value, y: Value) -> Value:
     """Whether two are the same. tf2onnx makes integers of bfloat16."""
+    if not write.attribute("incompatible_shape_error", True) and never_meet(write, x, y):
+        return np.array(False)
     same: Value = write.Equal(x, y)
     return same
 
@@ -25,8 +29,16 @@ def equal(write: NodeWriter, x: Value, y: Value) -> Value:
 @translates("NotEqual")
 def not_equal(write: NodeWriter, x: Value, y: Value) -> Value:
     """Whether two differ; NaN differs from itself."""
+    if not write.attribute("incompatible_shape_error", True) and never_meet(write, x, y):
+        return np.array(True)
     differs: Value = write.Not(write.Equal(x, y))
     return differs
+
+
+def never_meet(write: NodeWriter, x: Value, y: Value) -> bool:
+    """Tell whether two shapes do not broadcast, for all sizes: then ``x == y`` is one ``False``."""
+    pairs = zip(reversed(write.shape(x)), reversed(write.shape(y)), strict=False)
+    return any(None not in pair and 1 not in pair and pair[0] != pair[1] for pair in pairs)
 
 
 @translates("Cross")

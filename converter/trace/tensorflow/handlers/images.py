@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from converter.trace.tensorflow.handlers.table import translates
@@ -151,3 +153,44 @@ def padded(write: NodeWriter, values: Value, most: Value) -> Value:
         return values
     missing = write.Sub(write.reshape(write.index(most), [1]), write.Shape(values))
     return write.Concat(values, write.filled(write.like(0, values), missing), axis=0)
+
+
+@translates("ExtractImagePatches")
+def extract_image_patches(write: NodeWriter, x: Value) -> Value:
+    """The windows of an image, one after the other along the channels.
+
+    tf2onnx convolves with an identity of float32, and takes an open batch for -1. Here each place
+    of the window is one slice of the image.
+    """
+    sizes, strides, rates = (
+        list(write.attribute(name))[1:3] for name in ("ksizes", "strides", "rates")
+    )
+    reach = [(size - 1) * rate + 1 for size, rate in zip(sizes, rates, strict=True)]
+    if write.attribute("padding") == "SAME":
+        pads = [same_pads(write, x, axis, reach[axis], strides[axis]) for axis in range(2)]
+        (top, bottom), (left, right) = pads
+        x = write.Pad(x, [0, top, left, 0, 0, bottom, right, 0], write.like(0, x))
+    parts = []
+    for place in product(*map(range, sizes)):
+        starts = [step * rate for step, rate in zip(place, rates, strict=True)]
+        behind = [whole - 1 - start for whole, start in zip(reach, starts, strict=True)]
+        ends = [-rest if rest else np.iinfo(np.int64).max for rest in behind]
+        parts.append(write.Slice(x, starts, ends, [1, 2], strides))
+    patches: Value = write.Concat(*parts, axis=3)
+    return patches
+
+
+def same_pads(write: NodeWriter, x: Value, axis: int, reach: int, stride: int) -> tuple[int, int]:
+    """Return the padding before and behind an axis of an image; the odd one is behind.
+
+    Raises:
+        NotTranslated: it depends on an open size.
+    """
+    size = write.shape(x)[axis + 1]
+    if stride == 1:
+        total = reach - 1
+    elif size is None:
+        raise NotTranslated(f"its padding depends on the open size of axis {axis + 1}")
+    else:
+        total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+    return total // 2, total - total // 2

@@ -20,3 +20,14 @@ def reshape(write: NodeWriter, x: Value, shape: Value) -> Value:
         return plain
     exact: Value = write.Reshape(x, write.cast(shape, np.int64), allowzero=1)
     return exact
+
+
+@translates("Squeeze")
+def squeeze(write: NodeWriter, x: Value) -> Value:
+    """Without axes of size 1; all of them if none is named, which an open size decides in a run.
+
+    tf2onnx looks at the known sizes alone.
+    """
+    axes = write.attribute("squeeze_dims")
+    dropped: Value = write.Squeeze(x, list(axes)) if axes else write.Squeeze(x)
+    return dropped
