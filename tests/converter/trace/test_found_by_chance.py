@@ -1,0 +1,145 @@
+"""What random programs found: one small model of each kind, in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import converter
+
+SEED = int(np.random.SeedSequence().generate_state(1)[0])
+
+
+class Of(nn.Module):
+    """A module of one function."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.function(x)
+
+
+def values(dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    rng = np.random.default_rng(SEED)
+    if dtype == "bool":
+        return rng.random(shape) < 0.5
+    if "int" in dtype:
+        return rng.integers(-3, 4, shape).astype(dtype)
+    return rng.normal(size=shape).astype(dtype)
+
+
+def same(got: Any, want: Any) -> bool:
+    """Tell whether two results have one shape and the numbers that their type can tell apart."""
+    got, want = np.asarray(got), np.asarray(want)
+    close = {"float64": 1e-12, "float32": 1e-5}.get(str(want.dtype), 0)
+    return got.shape == want.shape and np.allclose(
+        got.astype(float), want.astype(float), close, close
+    )
+
+
+def test_results_of_another_shape_or_of_another_number_are_told_apart() -> None:
+    one = np.array([1.0])
+    assert same(one, one)
+    assert not same(one, one[None])
+    assert not same(one + 1e-9, one)
+
+
+def middle(x: Any) -> Any:
+    return F.scaled_dot_product_attention(x, x, x, is_causal=True)
+
+
+def spread(x: Any) -> Any:
+    return x.scatter_add(-1, x.long().abs() % 2, x)
+
+
+PYTORCH: list[Any] = [
+    pytest.param(torch.vander, "x:int32[4]", (4,), id="copy in another shape"),
+    pytest.param(
+        lambda x: torch.stack(torch.broadcast_tensors(x, x.long())), "x[2]", (2,), id="stack"
+    ),
+    pytest.param(lambda x: x.repeat_interleave(3, -1), "x[0,0]", (0, 0), id="repeat nothing"),
+    pytest.param(spread, "x:bool[3,4]", (3, 4), id="scatter booleans"),
+    pytest.param(lambda x: x.index_put((torch.tensor(1),), x[0]), "x[2,3]", (2, 3), id="one place"),
+    pytest.param(lambda x: F.max_pool3d(x, 2), "x:float64[1,2,4,4,4]", (1, 2, 4, 4, 4), id="max3d"),
+    pytest.param(lambda x: F.avg_pool3d(x, 2), "x:float64[1,2,4,4,4]", (1, 2, 4, 4, 4), id="avg3d"),
+    pytest.param(middle, "x[n,n]", (5, 5), id="a head of open size"),
+    pytest.param(lambda x: x.roll(-1), "x[0<=n,0<=n,2]", (0, 0, 2), id="roll nothing"),
+]
+
+
+@pytest.mark.parametrize(("function", "spec", "shape"), PYTORCH)
+def test_pytorch(function, spec: str, shape: tuple[int, ...]) -> None:
+    print(f"seed {SEED}")
+    model = Of(function)
+    x = values(spec.partition(":")[2].partition("[")[0] or "float32", shape)
+    want = model(torch.from_numpy(x.copy())).numpy()
+    target = converter.convert(model, "tf", inputs=[spec], verify=False).model
+    assert same(target(tf.constant(x)), want)
+
+
+MODES = {"linear": "1,2,n", "bilinear": "1,2,n,4", "trilinear": "1,1,n,3,2", "bicubic": "1,1,n,n"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("corners", [True, False])
+def test_factors_of_open_sizes(mode: str, corners: bool) -> None:
+    print(f"seed {SEED}")
+    for factor in (1.5, 0.7, 1.7):
+        model = Of(
+            lambda x, s=factor: F.interpolate(x, scale_factor=s, mode=mode, align_corners=corners)
+        )
+        spec = f"x:float64[{MODES[mode]}]"
+        targets = [
+            converter.convert(model, to, inputs=[spec], verify=False) for to in ("torch", "tf")
+        ]
+        for n in (2, 5, 10):
+            shape = tuple(n if size == "n" else int(size) for size in MODES[mode].split(","))
+            x = values("float64", shape)
+            want = model(torch.from_numpy(x)).numpy()
+            assert same(targets[0].model(torch.from_numpy(x)), want)
+            assert same(targets[1].model(tf.constant(x)), want)
+
+
+def patches(padding: str, stride: int) -> Callable[[Any], Any]:
+    steps = [1, stride, stride, 1]
+    return lambda x: tf.image.extract_patches(x, [1, 2, 3, 1], steps, [1, 1, 1, 1], padding)
+
+
+TENSORFLOW: list[Any] = [
+    pytest.param(lambda x: tf.math.log(tf.abs(x) + 0.1), "float64[n,3]", (2, 3), id="log"),
+    pytest.param(
+        lambda x: tf.unique_with_counts(tf.reshape(x, [-1]))[0], "float64[n]", (5,), id="unique"
+    ),
+    pytest.param(lambda x: x == tf.zeros((3, 5)), "float32[2,4]", (2, 4), id="never equal"),
+    pytest.param(lambda x: x != tf.zeros((3, 5)), "float32[2,4]", (2, 4), id="ever different"),
+    pytest.param(patches("VALID", 1), "float64[n,4,5,2]", (3, 4, 5, 2), id="patches"),
+    pytest.param(patches("SAME", 2), "float32[n,4,5,2]", (3, 4, 5, 2), id="padded patches"),
+    pytest.param(lambda x: tf.argmax(x, 0), "bool[3,2]", (3, 2), id="argmax of booleans"),
+    pytest.param(
+        lambda x: tf.where(tf.cast(tf.shape(x), tf.float32) > 0), "float32[]", (), id="no axes"
+    ),
+    pytest.param(lambda x: tf.gather(x, [0]), "float32[0<=n,2,0<=n]", (0, 2, 0), id="no rows"),
+    pytest.param(
+        lambda x: tf.nn.conv1d(x, tf.ones((3, 2, 1)), 2, "SAME"), "float32[1,0,2]", (1, 0, 2),
+        id="no windows",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "spec", "shape"), TENSORFLOW)
+def test_tensorflow(function, spec: str, shape: tuple[int, ...]) -> None:
+    print(f"seed {SEED}")
+    x = values(spec.partition("[")[0], shape)
+    traced = tf.function(lambda x: function(x))
+    want = traced(tf.constant(x)).numpy()
+    target = converter.convert(traced, "torch", inputs=[f"x:{spec}"], verify=False).model
+    assert same(target(torch.from_numpy(np.array(x))), want)
