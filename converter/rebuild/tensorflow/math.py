@@ -91,12 +91,19 @@ def mod(A, B, *, fmod=0):
     return tf.cast(tf.where(a < 0, -rest, rest), A.dtype)
 
 
+def _integer_power(x, y):
+    """Return ``x ** y`` rounded towards 0; TensorFlow's kernel refuses negative exponents."""
+    unit = tf.where(y % 2 == 0, x * x, x)  # 1 / x is a whole number for 1 and -1 alone
+    below = tf.where(tf.abs(x) == 1, unit, tf.zeros_like(x))
+    return tf.where(y < 0, below, tf.pow(x, tf.maximum(y, 0)))
+
+
 @op("Pow", since=7)
 def pow_(X, Y):
+    if X.dtype.is_integer and Y.dtype.is_integer:
+        return tf.cast(_integer_power(tf.cast(X, tf.int64), tf.cast(Y, tf.int64)), X.dtype)
     if X.dtype == Y.dtype and X.dtype not in _WIDER:
         return tf.pow(X, Y)
-    if X.dtype.is_integer and Y.dtype.is_integer:
-        return tf.cast(tf.pow(tf.cast(X, tf.int64), tf.cast(Y, tf.int64)), X.dtype)
     wide = tf.float64 if tf.float64 in (X.dtype, Y.dtype) or Y.dtype.is_integer else tf.float32
     return tf.cast(tf.pow(tf.cast(X, wide), tf.cast(Y, wide)), X.dtype)
 

@@ -88,6 +88,9 @@ def _scatter(data, coordinates, updates, reduction):
         return data
     if coordinates.shape.rank == 1:  # and they take a list of places, not one
         coordinates, updates = coordinates[None], updates[None]
+    if None in [*data.shape]:
+        count = tf.where(tf.size(data) > 0, tf.shape(coordinates)[0], 0)
+        coordinates, updates = coordinates[:count], updates[:count]
     if data.dtype in _WIDER and reduction != "none":
         wide = _WIDER[data.dtype]
         result = _scatter(tf.cast(data, wide), coordinates, tf.cast(updates, wide), reduction)

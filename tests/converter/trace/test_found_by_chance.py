@@ -72,6 +72,11 @@ PYTORCH: list[Any] = [
     pytest.param(lambda x: F.max_pool3d(x, 2), "x:float64[1,2,4,4,4]", (1, 2, 4, 4, 4), id="max3d"),
     pytest.param(lambda x: F.avg_pool3d(x, 2), "x:float64[1,2,4,4,4]", (1, 2, 4, 4, 4), id="avg3d"),
     pytest.param(middle, "x[n,n]", (5, 5), id="a head of open size"),
+    pytest.param(lambda x: x.any(), "x:uint8[0,3]", (0, 3), id="any of nothing"),
+    pytest.param(lambda x: 2 ** x.clamp(max=5), "x:int64[4]", (4,), id="negative powers"),
+    pytest.param(
+        lambda x: x.scatter(0, x.long().abs() % 1, x), "x[0<=n]", (0,), id="write nothing"
+    ),
     pytest.param(lambda x: x.roll(-1), "x[0<=n,0<=n,2]", (0, 0, 2), id="roll nothing"),
 ]
 
@@ -84,6 +89,17 @@ def test_pytorch(function, spec: str, shape: tuple[int, ...]) -> None:
     want = model(torch.from_numpy(x.copy())).numpy()
     target = converter.convert(model, "tf", inputs=[spec], verify=False).model
     assert same(target(tf.constant(x)), want)
+
+
+def test_medians_run_in_onnx_runtime() -> None:
+    import onnx_ir as ir
+    from onnxruntime import InferenceSession
+
+    model = Of(lambda x: x.median(1)[1])
+    graph = converter.convert(model, "onnx", inputs=["x[2,5,3]"], verify=False).graph
+    session = InferenceSession(ir.serde.serialize_model(graph).SerializeToString())
+    x = values("float32", (2, 5, 3))
+    assert same(session.run(None, {"x": x})[0], model(torch.from_numpy(x)).numpy())
 
 
 MODES = {"linear": "1,2,n", "bilinear": "1,2,n,4", "trilinear": "1,1,n,3,2", "bicubic": "1,1,n,n"}
@@ -129,7 +145,7 @@ TENSORFLOW: list[Any] = [
     ),
     pytest.param(lambda x: tf.gather(x, [0]), "float32[0<=n,2,0<=n]", (0, 2, 0), id="no rows"),
     pytest.param(
-        lambda x: tf.nn.conv1d(x, tf.ones((3, 2, 1)), 2, "SAME"), "float32[1,0,2]", (1, 0, 2),
+        lambda x: tf.nn.conv1d(x, tf.ones((3, 2, 2)), 2, "SAME"), "float32[1,0,2]", (1, 0, 2),
         id="no windows",
     ),
 ]  # fmt: skip

@@ -49,6 +49,21 @@ def repeat_interleave(
     return x.unsqueeze(dim + 1).expand(each).reshape(shape)
 
 
+def any_of(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Tell whether an element is not 0; of nothing none is, which `torch.onnx` gets wrong."""
+    hits = (x != 0).to(torch.int64)
+    axes = list(range(x.dim())) if dim is None or dim == [] else dim
+    found = hits.sum(axes, keepdim=keepdim) > 0
+    return found.to(torch.uint8) if x.dtype == torch.uint8 else found
+
+
+def where_of_booleans(condition: Tensor, x: Tensor, y: Tensor) -> Any:
+    """Choose among booleans by logic: ONNX Runtime has no `Where` for them."""
+    if x.dtype != torch.bool or y.dtype != torch.bool:
+        return NotImplemented
+    return (condition & x) | (~condition & y)
+
+
 def of_floats(answer: bool) -> Any:
     """Return the decomposition of a question about NaN or infinities."""
 
@@ -63,6 +78,10 @@ def of_floats(answer: bool) -> Any:
 DECOMPOSITIONS = {
     aten.stack.default: stack,
     aten.repeat_interleave.self_int: repeat_interleave,
+    aten.any.default: any_of,
+    aten.any.dim: any_of,
+    aten.any.dims: any_of,
+    aten.where.self: where_of_booleans,
     aten.hstack.default: hstack,
     aten.vstack.default: vstack,
     aten.row_stack.default: vstack,
