@@ -72,6 +72,10 @@ PYTORCH: list[Any] = [
     pytest.param(lambda x: F.max_pool3d(x, 2), "x:float64[1,2,4,4,4]", (1, 2, 4, 4, 4), id="max3d"),
     pytest.param(lambda x: F.avg_pool3d(x, 2), "x:float64[1,2,4,4,4]", (1, 2, 4, 4, 4), id="avg3d"),
     pytest.param(middle, "x[n,n]", (5, 5), id="a head of open size"),
+    pytest.param(lambda x: F.pad(x, (-1, 1), "reflect"), "x[2,3]", (2, 3), id="mirror and crop"),
+    pytest.param(
+        lambda x: F.pad(x, (2, -1, -1, 1), "reflect"), "x[1,1,4,5]", (1, 1, 4, 5), id="mirror 2d"
+    ),
     pytest.param(lambda x: x.any(), "x:uint8[0,3]", (0, 3), id="any of nothing"),
     pytest.param(lambda x: 2 ** x.clamp(max=5), "x:int64[4]", (4,), id="negative powers"),
     pytest.param(

@@ -26,7 +26,31 @@ def cropped_first(pad: Any) -> Any:
     return decomposition
 
 
+def cropped_last(pad: Any) -> Any:
+    """Return a decomposition that adds first: what is mirrored is the whole, not what is left."""
+
+    def decomposition(x: Tensor, padding: list[Any]) -> Any:
+        if not any(isinstance(side, int) and side < 0 for side in padding):
+            return NotImplemented
+        whole = pad(x, [max(0, side) for side in padding])
+        for index in range(0, len(padding), 2):
+            axis = x.dim() - 1 - index // 2
+            left, right = max(0, -padding[index]), max(0, -padding[index + 1])
+            if left or right:
+                whole = whole.narrow(axis, left, whole.shape[axis] - left - right)
+        return whole
+
+    return decomposition
+
+
 DECOMPOSITIONS = {
+    operator: cropped_last(operator)
+    for operator in (
+        aten.reflection_pad1d.default,
+        aten.reflection_pad2d.default,
+        aten.reflection_pad3d.default,
+    )
+} | {
     operator: cropped_first(operator)
     for operator in (
         aten.replication_pad1d.default,
