@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
 import onnx_ir as ir
+
+from converter.graph.structure.scopes import CLASSES
 
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in ')
 _PREFIX = "pkg.torch"
@@ -14,10 +17,12 @@ _PREFIX = "pkg.torch"
 
 def record_provenance(model: ir.Model, *, keep_paths: bool) -> None:
     """Replace the exporter's metadata by module path, module class and source line."""
+    kinds: dict[str, str] = {}
     for node in model.graph.all_nodes():
         properties = node.metadata_props
         scopes = _listed(properties.get("pkg.torch.onnx.name_scopes"))
         classes = _listed(properties.get("pkg.torch.onnx.class_hierarchy"))
+        kinds |= dict(zip(scopes[:-1], classes[:-1], strict=False))
         own = _NO_MODULE not in properties.get("pkg.torch.onnx.name_scopes", "")
         trace = properties.get("pkg.torch.onnx.stack_trace", "") if own else ""
         line = source_line(trace, keep_paths)
@@ -29,6 +34,7 @@ def record_provenance(model: ir.Model, *, keep_paths: bool) -> None:
             properties["equiport.module_class"] = classes[-2]
         if line:
             properties["equiport.source_line"] = line
+    model.graph.metadata_props[CLASSES] = json.dumps(kinds, sort_keys=True)
     for holder in (model, model.graph):
         for key in [key for key in holder.metadata_props if key.startswith(_PREFIX)]:
             del holder.metadata_props[key]

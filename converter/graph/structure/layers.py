@@ -1,0 +1,245 @@
+"""Which nodes are layers that every framework has: an operator together with its weights.
+
+A layer says what it computes in the terms of ONNX; how a framework spells it, stands with the
+framework's writer (`converter.source`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from converter.graph.structure.weights import Weight, all_equal, weight_of
+from converter.rebuild.prepare import plain_domain
+
+Config = dict[str, Any]
+
+
+@dataclass(eq=False)
+class Layer:
+    """An operator with weights of its own.
+
+    Attributes:
+        kind: e.g. ``Linear``, ``Conv``.
+        config: what its constructor takes, in neutral words.
+        weights: by their name in the layer (``weight``, ``bias``).
+        inputs, outputs: the values that it reads and makes.
+        nodes: what it stands for.
+    """
+
+    kind: str
+    config: Config
+    weights: dict[str, Weight]
+    inputs: list[ir.Value]
+    outputs: list[ir.Value]
+    nodes: list[ir.Node] = field(default_factory=list)
+
+    @property
+    def node(self) -> ir.Node:
+        """The node that says where it comes from."""
+        return self.nodes[-1]
+
+
+def layers_of(graph: ir.Graph) -> dict[ir.Node, Layer]:
+    """Return the layers of a graph, by every node that they stand for."""
+    found: dict[ir.Node, Layer] = {}
+    for node in graph:
+        recognise = _KINDS.get(node.op_type)
+        if recognise is None or plain_domain(node.domain) or node in found:
+            continue
+        layer = recognise(node)
+        if layer is not None:
+            found |= dict.fromkeys(layer.nodes, layer)
+    return found
+
+
+def _ints(node: ir.Node, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    given = node.attributes.get(name)
+    return tuple(given.as_ints()) if given else default
+
+
+def _number(node: ir.Node, name: str, default: float) -> Any:
+    given = node.attributes.get(name)
+    return given.value if given else default
+
+
+def _decimal(number: float) -> float:
+    """Return the shortest decimal of a number of single precision, as an attribute is."""
+    return float(str(np.float32(number)))
+
+
+def _with_bias(value: ir.Value | None, size: int) -> Weight | bool | None:
+    """Return the bias: a weight of one axis, ``False`` for none, ``None`` for something else."""
+    if all_equal(value, 0):
+        return False
+    bias = weight_of(value)
+    return bias if bias is not None and bias.shape == (size,) else None
+
+
+def _only_use(value: ir.Value) -> ir.Node | None:
+    uses = list(value.uses())
+    if len(uses) != 1 or value.is_graph_output():
+        return None
+    return uses[0][0]
+
+
+def _linear(node: ir.Node) -> Layer | None:
+    """``y = x @ W (+ b)``."""
+    value, weight = node.inputs[0], weight_of(node.inputs[1])
+    if value is None or weight is None or len(weight.shape) != 2 or weight_of(value):
+        return None
+    weight, nodes = weight.turned((1, 0)), [node]
+    bias: Weight | bool | None = False
+    after = _only_use(node.outputs[0])
+    if after is not None and after.op_type == "Add" and not plain_domain(after.domain):
+        other = after.inputs[1] if after.inputs[0] is node.outputs[0] else after.inputs[0]
+        given = weight_of(other)
+        if given is not None and given.shape == (weight.shape[0],):
+            bias, nodes = given, [node, after]
+    return _with(
+        "Linear", value, nodes, weight, bias, {"in": weight.shape[1], "out": weight.shape[0]}
+    )
+
+
+def _gemm(node: ir.Node) -> Layer | None:
+    weight = weight_of(node.inputs[1])
+    plain = all(_number(node, name, 1.0) == 1.0 for name in ("alpha", "beta"))
+    if weight is None or not plain or _number(node, "transA", 0) or weight_of(node.inputs[0]):
+        return None
+    weight = weight if _number(node, "transB", 0) else weight.turned((1, 0))
+    bias = _with_bias(node.inputs[2] if len(node.inputs) > 2 else None, weight.shape[0])
+    config = {"in": weight.shape[1], "out": weight.shape[0]}
+    return _with("Linear", node.inputs[0], [node], weight, bias, config)
+
+
+def _with(
+    kind: str,
+    value: ir.Value | None,
+    nodes: list[ir.Node],
+    weight: Weight,
+    bias: Weight | bool | None,
+    config: Config,
+) -> Layer | None:
+    if bias is None or value is None:
+        return None
+    weights = {"weight": weight} | ({"bias": bias} if isinstance(bias, Weight) else {})
+    config = config | {"bias": isinstance(bias, Weight)}
+    return Layer(kind, config, weights, [value], [nodes[-1].outputs[0]], nodes)
+
+
+def _conv(node: ir.Node) -> Layer | None:
+    weight = weight_of(node.inputs[1])
+    value = node.inputs[0]
+    if weight is None or value is None or value.shape is None:
+        return None
+    rank = len(weight.shape) - 2
+    transposed = node.op_type == "ConvTranspose"
+    groups = _number(node, "group", 1)
+    out = weight.shape[1] * groups if transposed else weight.shape[0]
+    into = weight.shape[0] if transposed else weight.shape[1] * groups
+    if _number(node, "auto_pad", "NOTSET") != "NOTSET" or rank not in (1, 2, 3):
+        return None
+    pads = _ints(node, "pads", (0,) * 2 * rank)
+    begin, end = pads[:rank], pads[rank:]
+    if begin != end or (transposed and "output_shape" in node.attributes):
+        return None
+    config: Config = {
+        "rank": rank, "in": into, "out": out, "kernel": weight.shape[2:],
+        "stride": _ints(node, "strides", (1,) * rank), "padding": begin,
+        "dilation": _ints(node, "dilations", (1,) * rank), "groups": groups,
+    }  # fmt: skip
+    if transposed:
+        config["output_padding"] = _ints(node, "output_padding", (0,) * rank)
+    bias = _with_bias(node.inputs[2] if len(node.inputs) > 2 else None, out)
+    return _with(node.op_type, value, [node], weight, bias, config)
+
+
+def _batch_norm(node: ir.Node) -> Layer | None:
+    value, scale, shift, mean, variance = node.inputs
+    statistics = {"running_mean": weight_of(mean), "running_var": weight_of(variance)}
+    if value is None or value.shape is None or None in statistics.values():
+        return None
+    if _number(node, "training_mode", 0):
+        return None
+    weights = {name: weight for name, weight in statistics.items() if weight is not None}
+    for name, given, plain in (("weight", scale, 1), ("bias", shift, 0)):
+        weight = weight_of(given)
+        if weight is not None:
+            weights[name] = weight
+        elif not all_equal(given, plain):
+            return None
+    config = {
+        "rank": len(value.shape) - 2,
+        "features": next(iter(weights.values())).shape[0],
+        "epsilon": _decimal(_number(node, "epsilon", 1e-5)),
+        "momentum": round(1 - _decimal(_number(node, "momentum", 0.9)), 7),
+        "scale": "weight" in weights,
+        "shift": "bias" in weights,
+    }
+    return Layer("BatchNorm", config, weights, [value], [node.outputs[0]], [node])
+
+
+def _normalised(kind: str) -> Callable[[ir.Node], Layer | None]:
+    """Recognise a normalisation over the last axes; its scale is a weight, its shift may be."""
+
+    def recognise(node: ir.Node) -> Layer | None:
+        value, weight = node.inputs[0], weight_of(node.inputs[1])
+        if value is None or value.shape is None or weight is None:
+            return None
+        axis = _number(node, "axis", -1)
+        axes = -axis if axis < 0 else len(value.shape) - axis
+        if len(weight.shape) != axes or len([o for o in node.outputs if o.uses()]) > 1:
+            return None
+        weights = {"weight": weight}
+        shift = node.inputs[2] if len(node.inputs) > 2 else None
+        bias = weight_of(shift)
+        if bias is not None:
+            weights["bias"] = bias
+        elif not all_equal(shift, 0):
+            return None
+        config = {
+            "shape": weight.shape, "epsilon": _decimal(_number(node, "epsilon", 1e-5)),
+            "bias": "bias" in weights,
+        }  # fmt: skip
+        return Layer(kind, config, weights, [value], [node.outputs[0]], [node])
+
+    return recognise
+
+
+def _group_norm(node: ir.Node) -> Layer | None:
+    value, weight, bias = node.inputs[0], weight_of(node.inputs[1]), weight_of(node.inputs[2])
+    if value is None or weight is None or bias is None:
+        return None
+    config = {
+        "groups": _number(node, "num_groups", 1), "features": weight.shape[0],
+        "epsilon": _decimal(_number(node, "epsilon", 1e-5)),
+    }  # fmt: skip
+    weights = {"weight": weight, "bias": bias}
+    return Layer("GroupNorm", config, weights, [value], [node.outputs[0]], [node])
+
+
+def _embedding(node: ir.Node) -> Layer | None:
+    weight, ids = weight_of(node.inputs[0]), node.inputs[1]
+    if weight is None or ids is None or _number(node, "axis", 0) or len(weight.shape) != 2:
+        return None
+    if ids.shape is None or (not ids.shape.rank() and ids.producer() is None):
+        return None
+    config = {"ids": weight.shape[0], "features": weight.shape[1]}
+    return Layer("Embedding", config, {"weight": weight}, [ids], [node.outputs[0]], [node])
+
+
+_KINDS: dict[str, Callable[[ir.Node], Layer | None]] = {
+    "MatMul": _linear,
+    "Gemm": _gemm,
+    "Conv": _conv,
+    "ConvTranspose": _conv,
+    "BatchNormalization": _batch_norm,
+    "LayerNormalization": _normalised("LayerNorm"),
+    "RMSNormalization": _normalised("RMSNorm"),
+    "GroupNormalization": _group_norm,
+    "Gather": _embedding,
+}

@@ -1,0 +1,62 @@
+"""A weight as a layer reads it: which initializer, with its axes in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from converter.rebuild.graph_values import constant_tensor, role_of
+
+
+@dataclass(frozen=True)
+class Weight:
+    """An initializer of the source, turned: ``stored = initializer.transpose(permutation)``."""
+
+    initializer: ir.Value
+    permutation: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        sizes = self.initializer.shape
+        assert sizes is not None
+        return tuple(int(sizes[axis]) for axis in self.permutation)
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        properties = self.initializer.metadata_props
+        return properties.get("equiport.name") or self.initializer.name or ""
+
+    def turned(self, order: tuple[int, ...]) -> Weight:
+        """Return the same with its axes in another order."""
+        return Weight(self.initializer, tuple(self.permutation[axis] for axis in order))
+
+
+def weight_of(value: ir.Value | None) -> Weight | None:
+    """Return the weight that a value is, seen through transpositions; ``None`` if it is none."""
+    if value is None:
+        return None
+    if role_of(value):
+        return Weight(value, tuple(range(len(value.shape or ()))))
+    node = value.producer()
+    if node is None or node.op_type != "Transpose" or node.domain not in ("", "ai.onnx"):
+        return None
+    inner = weight_of(node.inputs[0])
+    if inner is None:
+        return None
+    given = node.attributes.get("perm")
+    return inner.turned(
+        tuple(given.as_ints()) if given else tuple(reversed(range(len(inner.permutation))))
+    )
+
+
+def all_equal(value: ir.Value | None, number: float) -> bool:
+    """Tell whether a value is a constant whose elements are all one number; nothing is 0."""
+    if value is None:
+        return number == 0
+    if role_of(value):
+        return False
+    tensor = constant_tensor(value)
+    return tensor is not None and bool(np.all(tensor.numpy() == number))

@@ -1,0 +1,415 @@
+"""The body of one function: statements for the steps of a block, with names that a person reads.
+
+A value that is used once goes into the expression that uses it, as long as that stays short. What
+gets a variable goes on under the name of what it was made from where nobody needs that any more
+(``x = F.relu(x)``), else under the name of the layer or operator that made it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import onnx_ir as ir
+
+from converter.graph.structure.layers import Layer
+from converter.graph.structure.sizes import Sizes, dims
+from converter.graph.structure.tree import Block, Step
+from converter.rebuild.graph_values import attribute_value, constant_tensor, role_of
+from converter.source import expressions
+from converter.source.errors import NotWritable
+from converter.source.expressions import ATOM, Text
+
+WIDTH, DEPTH = 64, 3
+"""Longest expression, in characters and in nested calls, that goes into another one."""
+
+
+class Language(Protocol):
+    """How a framework spells what is no Python."""
+
+    reserved: frozenset[str]
+
+    def spell(self, view: View) -> Text | None:
+        """Return a node's expression, ``None`` where no single one says it."""
+
+    def shape(self, value: Text, axis: int) -> Text:
+        """Return the size of a tensor's axis."""
+
+    def tensor(self, view: View, value: Any, dtype: ir.DataType) -> Text:
+        """Return a tensor of numbers that are known."""
+
+    def written_out(self, view: View) -> Text:
+        """Return the call of a function that is written from the operator's handler."""
+
+
+@dataclass
+class Members:
+    """What a block's values and calls are called on ``self``."""
+
+    held: dict[ir.Value, str] = field(default_factory=dict)
+    called: dict[int, str] = field(default_factory=dict)
+    """By the identity of the step: the expression that is called, e.g. ``self.conv1``."""
+    loops: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """By the identity of a loop's first step: what is gone through, and how many steps it has."""
+
+
+class NoDimension(NotWritable):
+    """No tensor at hand has an open dimension."""
+
+    def __init__(self, symbol: Any) -> None:
+        super().__init__(f"no tensor at hand has the dimension {symbol}")
+        self.symbol = symbol
+
+
+def statements(
+    block: Block, arguments: list[str], members: Members, sizes: Sizes, language: Language
+) -> list[str]:
+    """Return a block's statements; sizes that are needed later on are kept at its beginning.
+
+    Raises:
+        NotWritable: a value has no words.
+    """
+    hoisted: list[Any] = []
+    while True:
+        try:
+            return Body(block, arguments, members, sizes, language, hoisted).write()
+        except NoDimension as error:
+            if error.symbol in hoisted:
+                raise
+            hoisted.append(error.symbol)
+
+
+class Body:
+    """Writes the statements of one block.
+
+    Attributes:
+        lines: the statements, without indentation before the first level.
+    """
+
+    def __init__(
+        self,
+        block: Block,
+        arguments: list[str],
+        members: Members,
+        sizes: Sizes,
+        language: Language,
+        hoisted: Iterable[Any] = (),
+    ) -> None:
+        self.hoisted = list(hoisted)
+        self.named_dims: dict[Any, Text] = {}
+        self.block, self.members, self.sizes, self.language = block, members, sizes, language
+        self.lines: list[str] = []
+        self.known: dict[ir.Value, Text] = {}
+        self.pending: dict[ir.Value, Text] = {}
+        self.steps: dict[ir.Value, Step] = {v: s for s in block.steps for v in s.outputs}
+        self.left: dict[ir.Value, int] = {}
+        self.taken = {"self", *keyword.kwlist, *dir(builtins), *language.reserved}
+        for value in self._reads():
+            self.left[value] = self.left.get(value, 0) + 1
+        for value, argument in zip(block.inputs, arguments, strict=True):
+            self.known[value] = expressions.name(argument)
+        self.arguments = set(arguments)
+        self.live: dict[str, ir.Value] = dict(zip(arguments, block.inputs, strict=True))
+
+    def _reads(self) -> Iterable[ir.Value]:
+        for step in self.block.steps:
+            yield from step.inputs
+        yield from self.block.outputs
+
+    def write(self) -> list[str]:
+        """Return the statements."""
+        for symbol in self.hoisted:
+            text = self.dims([symbol])[symbol]
+            name = self.fresh(str(symbol))
+            self.lines.append(f"{name} = {text}")
+            self.named_dims[symbol] = expressions.name(name)
+        steps = iter(self.block.steps)
+        for step in steps:
+            loop = self.members.loops.get(id(step))
+            if loop is not None:
+                self._loop(step, *loop)
+                for _ in range(loop[1] - 1):
+                    next(steps)
+                continue
+            self._step(step)
+        self._shorten(self.block.outputs if len(self.block.outputs) > 1 else [])
+        results = [self.read(value) for value in self.block.outputs]
+        self.lines.append(f"return {', '.join(result.text for result in results)}")
+        return self.lines
+
+    def _step(self, step: Step) -> None:
+        self._shorten(step.inputs)
+        text = self._expression(step)
+        if len(step.outputs) == 1 or len([v for v in step.outputs if self.left.get(v)]) == 0:
+            (value,) = step.outputs[:1]
+            if self._goes_into_its_use(value, text):
+                self.pending[value] = text
+            else:
+                self.assign([value], text)
+        else:
+            self.assign(step.outputs, text)
+
+    def _shorten(self, values: list[ir.Value]) -> None:
+        """Give variables to what is about to be read, as long as it makes too long a line."""
+        waiting = [value for value in dict.fromkeys(values) if value in self.pending]
+        while waiting:
+            texts = [self.pending[value] for value in waiting if value in self.pending]
+            deep = any(text.depth > DEPTH for text in texts)
+            if not deep and sum(len(text.text) for text in texts) <= WIDTH:
+                return
+            longest = max(waiting, key=lambda value: len(self.pending[value].text))
+            waiting.remove(longest)
+            self.assign([longest], self.pending.pop(longest))
+            waiting = [value for value in waiting if value in self.pending]
+
+    def _goes_into_its_use(self, value: ir.Value, text: Text) -> bool:
+        return self.left.get(value, 0) == 1
+
+    def _loop(self, first: Step, collection: str, count: int) -> None:
+        index = self.block.steps.index(first)
+        steps = self.block.steps[index : index + count]
+        self._shorten(first.inputs[1:])
+        texts = [self.read(value) for value in first.inputs]
+        before = self._settled(texts[0], first.inputs[0])
+        variable = self.fresh("layer")
+        result = steps[-1].outputs[0]
+        self.flush(before)
+        self.lines.append(f"for {variable} in {collection}:")
+        arguments = ", ".join([before, *(text.text for text in texts[1:])])
+        self.lines.append(f"    {before} = {variable}({arguments})")
+        for step in steps[1:]:
+            for value in step.inputs:
+                self.left[value] -= 1
+        self.known[result] = expressions.name(before)
+        self.live[before] = result
+
+    def _settled(self, text: Text, value: ir.Value) -> str:
+        """Return a variable that may be overwritten and holds a value."""
+        free = text.text in self.live and not self.left.get(self.live[text.text], 0)
+        if text.text.isidentifier() and free:
+            return text.text
+        name = text.stem if text.stem and self._is_free(text.stem) else self.fresh("x")
+        self.flush(name)
+        self.lines.append(f"{name} = {text}")
+        return name
+
+    # ------------------------------------------------------------------ values
+
+    def read(self, value: ir.Value) -> Text:
+        """Return the expression of a value for one use of it."""
+        if value in self.left:
+            self.left[value] -= 1
+        if value in self.pending:
+            return self.pending.pop(value)
+        if value in self.known:
+            return self.known[value]
+        if value in self.members.held:
+            return Text(f"self.{self.members.held[value]}")
+        raise NotWritable(f"the value {value.name} is not at hand where it is needed")
+
+    def assign(self, values: list[ir.Value], text: Text) -> None:
+        """Write an assignment."""
+        names = [self._name(value, text, index, len(values)) for index, value in enumerate(values)]
+        for name in names:
+            self.flush(name)
+        self.lines.append(f"{', '.join(names)} = {text}")
+        for name, value in zip(names, values, strict=True):
+            self.known[value] = expressions.name(name)
+            self.live[name] = value
+
+    def flush(self, name: str) -> None:
+        """Write down what is pending and reads a variable that is about to change."""
+        for value, text in list(self.pending.items()):
+            if name in text.names and value in self.pending:
+                del self.pending[value]
+                self.assign_new(value, text)
+
+    def assign_new(self, value: ir.Value, text: Text) -> None:
+        """Write an assignment to a variable that did not exist."""
+        name = self.fresh(self._wish(value))
+        self.lines.append(f"{name} = {text}")
+        self.known[value] = expressions.name(name)
+        self.live[name] = value
+
+    def _name(self, value: ir.Value, text: Text, index: int, count: int) -> str:
+        if count == 1 and text.stem and self._is_free(text.stem):
+            if self.live[text.stem].dtype == value.dtype:
+                return text.stem
+        return self.fresh(self._wish(value) if count == 1 else f"{self._wish(value)}_{index + 1}")
+
+    def _is_free(self, name: str) -> bool:
+        value = self.live.get(name)
+        if value is None or name not in self.live:
+            return False
+        if any(name in text.names for text in self.pending.values()):
+            return False
+        return self.left.get(value, 0) == 0
+
+    def _wish(self, value: ir.Value) -> str:
+        step = self.steps.get(value)
+        if step is None:
+            return "x"
+        called = self.members.called.get(id(step))
+        if called is not None:
+            return re.sub(r"\[.*\]", "", called.removeprefix("self."))
+        word = step.node.op_type if step.node is not None else "x"
+        return WORDS.get(word, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower())
+
+    def fresh(self, wish: str) -> str:
+        """Return a name that is not taken."""
+        base = re.sub(r"\W", "_", wish).strip("_").lower() or "x"
+        base = f"x_{base}" if base[0].isdigit() else base
+        name, count = base, 1
+        while name in self.taken or name in self.live:
+            count += 1
+            name = f"{base}_{count}"
+        self.taken.add(name)
+        return name
+
+    # ------------------------------------------------------------------ expressions
+
+    def _expression(self, step: Step) -> Text:
+        if isinstance(step.what, ir.Node):
+            before = dict(self.left), dict(self.pending), list(self.lines), dict(self.known)
+            text = self.language.spell(View(step.what, self))
+            if text is None:
+                self.left, self.pending, self.lines, self.known = before
+                text = self.language.written_out(View(step.what, self))
+            return text
+        called = self.members.called[id(step)]
+        arguments = [self.read(value) for value in step.inputs]
+        if isinstance(step.what, Layer):
+            arguments = arguments[:1] if len(arguments) == 1 else arguments
+        return expressions.call(called, *arguments)
+
+    def dims(self, symbols: Iterable[Any]) -> dict[Any, Text]:
+        """Return what open dimensions are written as, from the tensors that are at hand."""
+        found = {}
+        for symbol in symbols:
+            if symbol in self.named_dims:
+                found[symbol] = self.named_dims[symbol]
+                continue
+            for value, text in self.known.items():
+                sizes = dims(value)
+                if sizes and symbol in sizes and self.live.get(text.text) is value:
+                    found[symbol] = self.language.shape(text, sizes.index(symbol))
+                    break
+            else:
+                raise NoDimension(symbol)
+        return found
+
+
+WORDS = {
+    "MatMul": "product", "Add": "total", "Mul": "scaled", "Concat": "joined", "Reshape": "x",
+    "Transpose": "x", "Gather": "picked", "Equal": "mask", "ReduceMean": "mean",
+    "Sub": "difference", "Unsqueeze": "x", "Where": "chosen", "Cast": "x", "Div": "ratio", "Softmax": "weights",
+    "Slice": "part", "Split": "part", "Range": "positions",
+}  # fmt: skip
+"""What a value is called by the operator that made it, where the operator's name says little."""
+
+
+class View:
+    """A node as a speller sees it: its operands as expressions, its numbers as numbers."""
+
+    def __init__(self, node: ir.Node, body: Body) -> None:
+        self.node, self.body = node, body
+        self.used: list[Text] = []
+
+    def number(self, index: int) -> Any:
+        """Return an input that is known as numbers, else ``None``."""
+        return self.body.sizes.of(self.node.inputs[index])
+
+    def is_single(self, index: int) -> bool:
+        value = self.node.inputs[index]
+        return self.body.sizes.dtypes.get(value) == ir.DataType.FLOAT  # type: ignore[arg-type]
+
+    def arg(self, index: int) -> Text:
+        """Return an input as an expression: a tensor, or a bare number."""
+        known = self.number(index)
+        if known is None or isinstance(known, tuple):
+            return self.tensor(index)
+        return self.size(known, self.is_single(index))
+
+    def tensor(self, index: int) -> Text:
+        """Return an input as a tensor."""
+        value = self.node.inputs[index]
+        assert value is not None
+        known = self.number(index)
+        if known is not None:
+            dtype = self.body.sizes.dtypes[value]
+            return self.body.language.tensor(self, known, dtype)
+        return self.body.read(value)
+
+    def optional(self, index: int) -> Text | None:
+        """Return an input as an expression, ``None`` where it is left out."""
+        if index >= len(self.node.inputs) or self.node.inputs[index] is None:
+            return None
+        return self.arg(index)
+
+    def size(self, number: Any, single: bool = False) -> Text:
+        """Return a number or a size as an expression."""
+        symbols = getattr(number, "free_symbols", ())
+        text = expressions.size(number, self.body.dims(symbols), single)
+        self.used.append(text)
+        return text
+
+    def literal(self, number: Any) -> Text:
+        """Return a number that an attribute holds (floats are of single precision)."""
+        return Text(expressions.number(number, single=True), ATOM)
+
+    def attribute(self, name: str, default: Any) -> Any:
+        """Return an attribute."""
+        given = self.node.attributes.get(name)
+        return default if given is None else attribute_value(given)
+
+    def axis(self, axis: int) -> Text:
+        return Text(str(axis))
+
+    def rank(self, index: int) -> int | None:
+        """Return the number of an input's axes."""
+        sizes = self.dims(index)
+        return None if sizes is None else len(sizes)
+
+    def dims(self, index: int) -> tuple[Any, ...] | None:
+        """Return an input's shape as numbers and symbols."""
+        value = self.node.inputs[index]
+        return None if value is None else dims(value)
+
+    def wanted(self) -> list[ir.Value]:
+        """Return the outputs that somebody reads."""
+        return [v for v in self.node.outputs if v.uses() or v.is_graph_output()]
+
+    def is_float(self, index: int) -> bool:
+        """Tell whether an input is known to be a float."""
+        value = self.node.inputs[index]
+        return value is not None and value.dtype is not None and value.dtype.is_floating_point()
+
+    def is_from_float_to_integer(self) -> bool:
+        """Tell whether a cast leaves the floats."""
+        given = self.node.inputs[0]
+        to = ir.DataType(self.attribute("to", 1))
+        unknown = given is None or given.dtype is None
+        whole = not to.is_floating_point() and to != ir.DataType.BOOL
+        return unknown or (given.dtype.is_floating_point() and whole)  # type: ignore[union-attr]
+
+    def dtype_of_output(self) -> ir.DataType:
+        dtype = self.node.outputs[0].dtype
+        if dtype is None:
+            raise NotWritable(f"the type of {self.node.outputs[0].name} is not known")
+        return dtype
+
+    def device(self) -> Text | None:
+        """Return the device of a tensor at hand."""
+        for text in self.body.known.values():
+            if text.text in self.body.live:
+                return Text(f"{text}.device")
+        return None
+
+
+def tensor_of(value: ir.Value) -> Any:
+    """Return what a held value holds."""
+    return value.const_value if role_of(value) else constant_tensor(value)

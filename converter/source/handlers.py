@@ -1,0 +1,74 @@
+"""The call of an operator's handler, whose text is written into the module."""
+
+from __future__ import annotations
+
+import keyword
+from typing import Any
+
+from converter.rebuild.graph_values import attribute_value, element_type, trimmed
+from converter.rebuild.prepare import plain_domain
+from converter.rebuild.registry import Handler, Registry
+from converter.source.errors import NotWritable
+from converter.source.expressions import Text, call, combined, number
+from converter.source.extract import Extraction
+
+
+def written_out(view: Any, registry: Registry, opset: int, extraction: Extraction) -> Text:
+    """Return the call of the function that a node's operator becomes.
+
+    Raises:
+        NotWritable: the operator has bodies, or its handler needs what only a run can tell.
+    """
+    node = view.node
+    version = opset if node.version is None else node.version
+    handler = registry.find(plain_domain(node.domain), node.op_type, version)
+    if handler is None:
+        raise NotWritable(f"{node.op_type} has no handler in {registry.framework}")
+    arguments = [_argument(view, handler, index) for index in range(len(trimmed(node.inputs)))]
+    keywords = _keywords(view, handler)
+    return call(extraction.function(handler.function), *arguments, **keywords)
+
+
+def _argument(view: Any, handler: Handler, index: int) -> Text:
+    if view.node.inputs[index] is None:
+        return Text("None")
+    name, known = handler.input_name(index), view.number(index)
+    if name not in handler.host | handler.either:
+        return view.tensor(index)
+    if known is not None:
+        return _nested(view, known, view.is_single(index))
+    if name in handler.either:
+        return view.tensor(index)
+    raise NotWritable(f"{name} of {view.node.op_type} must be known before the run")
+
+
+def _nested(view: Any, value: Any, single: bool) -> Text:
+    if not isinstance(value, tuple):
+        return view.size(value, single)
+    parts = [_nested(view, item, single) for item in value]
+    inner = ", ".join(part.text for part in parts)
+    return combined(f"({inner},)" if len(parts) == 1 else f"({inner})", 4, *parts)
+
+
+def _keywords(view: Any, handler: Handler) -> dict[str, Any]:
+    node, given = view.node, {}
+    for name, attribute in node.attributes.items():
+        spelled = f"{name}_" if keyword.iskeyword(name) else name
+        value = attribute_value(attribute)
+        if spelled not in handler.attributes:
+            raise NotWritable(f"{name} of {node.op_type} has no place in its handler")
+        if not isinstance(value, int | float | str | bool | tuple):
+            raise NotWritable(f"{name} of {node.op_type} is no number")
+        if handler.defaults.get(spelled, _NOTHING) != value:
+            text = f'"{value}"' if isinstance(value, str) else number(value)
+            given[spelled] = Text(text)
+    bound = {
+        "n_outputs": str(len(trimmed([v if v.name else None for v in node.outputs]))),
+        "device": view.device(),
+        "training": "False",
+        "output_type": str(element_type(node.outputs[0])),
+    }
+    return given | {name: bound[name] for name in sorted(handler.bound)}
+
+
+_NOTHING = object()

@@ -1,0 +1,19 @@
+"""A graph as the writer of PyTorch wants it: PyTorch's layout, nothing to compute beforehand."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+
+def prepared(model: ir.Model) -> ir.Model:
+    """Return a copy of a graph that can be written."""
+    from converter.graph.layout import settle
+    from converter.graph.shapes import infer_shapes
+    from converter.graph.structure.folding import fold_constants
+    from converter.rebuild.prepare import prepare
+    from converter.rebuild.pytorch import load_handlers
+
+    copy = infer_shapes(model.clone())
+    copy = prepare(copy, load_handlers())
+    copy = settle(infer_shapes(fold_constants(copy)))
+    return infer_shapes(copy)
