@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import onnx_ir as ir
+import sympy
 
-from converter.graph.structure.layers import Layer
 from converter.graph.structure.sizes import Sizes, dims
 from converter.graph.structure.tree import Block, Step
 from converter.rebuild.graph_values import attribute_value, constant_tensor, role_of
@@ -78,9 +78,13 @@ def statements(
         try:
             return Body(block, arguments, members, sizes, language, hoisted).write()
         except NoDimension as error:
-            if error.symbol in hoisted:
+            if error.symbol not in hoisted:
+                hoisted.append(error.symbol)
+            elif block.scope is not None and error.symbol not in block.sizes:
+                hoisted.remove(error.symbol)
+                block.sizes.append(error.symbol)
+            else:
                 raise
-            hoisted.append(error.symbol)
 
 
 class Body:
@@ -107,13 +111,14 @@ class Body:
         self.pending: dict[ir.Value, Text] = {}
         self.steps: dict[ir.Value, Step] = {v: s for s in block.steps for v in s.outputs}
         self.left: dict[ir.Value, int] = {}
+        self.live: dict[str, ir.Value] = dict(zip(arguments, block.inputs, strict=True))
         self.taken = {"self", *keyword.kwlist, *dir(builtins), *language.reserved}
         for value in self._reads():
             self.left[value] = self.left.get(value, 0) + 1
         for value, argument in zip(block.inputs, arguments, strict=True):
             self.known[value] = expressions.name(argument)
-        self.arguments = set(arguments)
-        self.live: dict[str, ir.Value] = dict(zip(arguments, block.inputs, strict=True))
+        for symbol in block.sizes:
+            self.named_dims[symbol] = expressions.name(self.fresh(str(symbol)))
 
     def _reads(self) -> Iterable[ir.Value]:
         for step in self.block.steps:
@@ -179,7 +184,9 @@ class Body:
         result = steps[-1].outputs[0]
         self.flush(before)
         self.lines.append(f"for {variable} in {collection}:")
-        arguments = ", ".join([before, *(text.text for text in texts[1:])])
+        arguments = ", ".join(
+            [before, *(text.text for text in (*texts[1:], *self._sizes_of(first)))]
+        )
         self.lines.append(f"    {before} = {variable}({arguments})")
         for step in steps[1:]:
             for value in step.inputs:
@@ -236,9 +243,9 @@ class Body:
         self.live[name] = value
 
     def _name(self, value: ir.Value, text: Text, index: int, count: int) -> str:
-        if count == 1 and text.stem and self._is_free(text.stem):
-            if self.live[text.stem].dtype == value.dtype:
-                return text.stem
+        stem = text.stem if count == 1 else ""
+        if stem and self._is_free(stem) and self.live[stem].dtype == value.dtype:
+            return stem
         return self.fresh(self._wish(value) if count == 1 else f"{self._wish(value)}_{index + 1}")
 
     def _is_free(self, name: str) -> bool:
@@ -282,9 +289,23 @@ class Body:
             return text
         called = self.members.called[id(step)]
         arguments = [self.read(value) for value in step.inputs]
-        if isinstance(step.what, Layer):
-            arguments = arguments[:1] if len(arguments) == 1 else arguments
-        return expressions.call(called, *arguments)
+        return expressions.call(called, *arguments, *self._sizes_of(step))
+
+    def _sizes_of(self, step: Step) -> list[Text]:
+        """Return the open dimensions that a call is given."""
+        if not isinstance(step.what, Block):
+            return []
+        return [self.size(symbol) for symbol in step.what.sizes]
+
+    def size(self, number: Any, single: bool = False) -> Text:
+        """Return a number or a size as an expression; a tensor of that size says it best."""
+        if isinstance(number, sympy.Basic) and not number.is_Symbol and not number.is_Number:
+            for value, text in self.known.items():
+                sizes = dims(value)
+                if sizes and number in sizes and self.live.get(text.text) is value:
+                    return self.language.shape(text, sizes.index(number))
+        symbols = sorted(getattr(number, "free_symbols", ()), key=str)
+        return expressions.size(number, self.dims(symbols), single)
 
     def dims(self, symbols: Iterable[Any]) -> dict[Any, Text]:
         """Return what open dimensions are written as, from the tensors that are at hand."""
@@ -305,9 +326,13 @@ class Body:
 
 WORDS = {
     "MatMul": "product", "Add": "total", "Mul": "scaled", "Concat": "joined", "Reshape": "x",
-    "Transpose": "x", "Gather": "picked", "Equal": "mask", "ReduceMean": "mean",
-    "Sub": "difference", "Unsqueeze": "x", "Where": "chosen", "Cast": "x", "Div": "ratio", "Softmax": "weights",
-    "Slice": "part", "Split": "part", "Range": "positions",
+    "Transpose": "x", "Gather": "picked", "Equal": "mask", "ReduceMean": "mean", "Cast": "x",
+    "Sub": "difference", "Unsqueeze": "x", "Where": "chosen", "Div": "ratio",
+    "Softmax": "weights", "Slice": "part", "Split": "part", "Range": "positions",
+    "CumSum": "sums", "GatherElements": "picked", "GatherND": "picked", "Not": "mask",
+    "And": "mask", "Or": "mask", "Less": "mask", "LessOrEqual": "mask", "Greater": "mask",
+    "GreaterOrEqual": "mask", "Expand": "x", "Pow": "power", "Sqrt": "root", "Pad": "padded",
+    "TopK": "largest", "ArgMax": "index", "ScatterND": "filled", "ScatterElements": "filled",
 }  # fmt: skip
 """What a value is called by the operator that made it, where the operator's name says little."""
 
@@ -352,8 +377,7 @@ class View:
 
     def size(self, number: Any, single: bool = False) -> Text:
         """Return a number or a size as an expression."""
-        symbols = getattr(number, "free_symbols", ())
-        text = expressions.size(number, self.body.dims(symbols), single)
+        text = self.body.size(number, single)
         self.used.append(text)
         return text
 

@@ -83,7 +83,9 @@ def number(value: Any, single: bool = False) -> str:
     if isinstance(value, float) and not np.isfinite(value):
         return f'float("{value}")'
     if isinstance(value, float) and single:
-        value = float(str(np.float32(value)))
+        shortest = float(str(np.float32(value)))
+        # The largest number of single precision is a little less than its shortest decimal.
+        value = shortest if abs(shortest) <= float(np.finfo(np.float32).max) else value
     if isinstance(value, float):
         return repr(value)
     return repr(value)

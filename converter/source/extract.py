@@ -39,17 +39,18 @@ class Extraction:
         Raises:
             NotWritable: it needs something that has no text.
         """
+        if "<locals>" in function.__qualname__:
+            raise NotWritable(f"{function.__name__} is made while the program runs")
         return self._defined(function.__module__, function.__name__)
 
     def _defined(self, module: str, name: str) -> str:
         known = self.names.get((module, name))
         if known is not None:
             return known
-        plain = name.strip("_") or name
-        chosen, count = plain, 1
+        chosen, count = name, 1
         while chosen in self.taken:
             count += 1
-            chosen = f"{plain}_{count}"
+            chosen = f"{name}_{count}"
         self.taken.add(chosen)
         self.names[module, name] = chosen
         node = _definition(module, name)
@@ -118,9 +119,10 @@ def _definition(module: str, name: str) -> ast.stmt:
             isinstance(target, ast.Name) and target.id == name for target in node.targets
         ):
             return node
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            if node.target.id == name and node.value is not None:
-                return ast.copy_location(ast.Assign([node.target], node.value), node)
+        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+            continue
+        if node.target.id == name and node.value is not None:
+            return ast.copy_location(ast.Assign([node.target], node.value), node)
     raise NotWritable(f"{name} has no definition in {module}")
 
 

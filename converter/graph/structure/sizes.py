@@ -44,6 +44,8 @@ class _Arithmetic:
     def truncdiv(a: Any, b: Any) -> Any:
         if not (_whole(a) and _whole(b)):
             return a / b
+        if (exact := _floored(sympy.sympify(a), sympy.sympify(b))) is not None:
+            return exact
         if sympy.sympify(a).is_nonnegative and sympy.sympify(b).is_nonnegative:
             return sympy.floor(sympy.sympify(a) / b)
         raise NotOnHost("a division that rounds towards zero, of what may be negative")
@@ -62,6 +64,17 @@ class _Arithmetic:
 
 
 symbolic(sympy.Basic)(_Arithmetic())  # type: ignore[arg-type]
+
+
+def _floored(above: Any, below: Any) -> Any:
+    """Return ``(x - x % n) / n`` as ``x // n``, ``None`` for another quotient."""
+    for term in above.args if above.is_Add else ():
+        rest = above - term
+        if -term == sympy.Mod(rest, below) or (
+            isinstance(-term, sympy.Mod) and sympy.expand((-term) - sympy.Mod(rest, below)) == 0
+        ):
+            return sympy.floor(rest / below)
+    return None
 
 
 def _whole(number: Any) -> bool:

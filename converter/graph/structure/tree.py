@@ -61,6 +61,8 @@ class Block:
     inputs: list[ir.Value] = field(default_factory=list)
     outputs: list[ir.Value] = field(default_factory=list)
     held: list[ir.Value] = field(default_factory=list)
+    sizes: list[Any] = field(default_factory=list)
+    """Open dimensions that it needs and that none of its tensors has."""
 
     def blocks(self) -> list[Block]:
         """Return the blocks that it calls, in order."""

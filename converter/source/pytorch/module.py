@@ -28,21 +28,27 @@ from converter.source.classes import (
 )
 from converter.source.expressions import Text, call, combined, number
 from converter.source.extract import Extraction
-from converter.source.formatting import formatted
+from converter.source.formatting import LINE_LENGTH, formatted
 from converter.source.handlers import written_out
 from converter.source.pytorch.layers import constructor
 from converter.source.pytorch.operators import SPELLERS, WORDS
 from converter.source.written import Written
+
+OWN_NAMES = frozenset({"torch", "nn", "F", "Tensor", "Path", "json", "load", "read_tensors"})
+"""Names that mean something in every module."""
 
 
 class PyTorch:
     """How PyTorch spells what is no Python."""
 
     def __init__(self, opset: int) -> None:
-        self.opset = opset
-        self.extraction = Extraction(self.reserved)
+        from converter.rebuild.pytorch import load_handlers
 
-    reserved = frozenset({"torch", "nn", "F", "Tensor", "Path", "json", "load", "read_tensors"})
+        self.opset = opset
+        self.handlers = load_handlers()
+        self.extraction = Extraction(OWN_NAMES)
+        functions = {handler.function.__name__.strip("_") for handler in self.handlers}
+        self.reserved = OWN_NAMES | functions
 
     def spell(self, view: View) -> Text | None:
         """Return a node's expression, ``None`` where no single one says it."""
@@ -67,9 +73,7 @@ class PyTorch:
 
     def written_out(self, view: View) -> Text:
         """Return the call of a function that is written from the operator's handler."""
-        from converter.rebuild.pytorch import load_handlers
-
-        return written_out(view, load_handlers(), self.opset, self.extraction)
+        return written_out(view, self.handlers, self.opset, self.extraction)
 
 
 def write(model: ir.Model, name: str = "Model") -> Written:
@@ -115,11 +119,7 @@ def _class(definition: Definition, model: ir.Model, classes: dict[str, str]) -> 
     first = definition.first
     made = textwrap.indent("\n".join(_constructor(definition)), "        ")
     parameters = "".join(f", {name}: {_kind(definition, name)}" for name in definition.parameters)
-    lines = [
-        f"class {definition.name}(nn.Module):",
-        f'    """{_origin(definition, model, classes)}"""',
-        "",
-    ]
+    lines = [f"class {definition.name}(nn.Module):", *_docstring(definition, model, classes), ""]
     if made:
         lines += [
             f"    def __init__(self{parameters}) -> None:",
@@ -128,6 +128,7 @@ def _class(definition: Definition, model: ir.Model, classes: dict[str, str]) -> 
             "",
         ]
     arguments = "".join(f", {name}: Tensor" for name in first.arguments)
+    arguments += "".join(f", {symbol}: int" for symbol in first.block.sizes)
     count = len(first.block.outputs)
     result = "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
     lines.append(f"    def forward(self{arguments}) -> {result}:")
@@ -148,16 +149,22 @@ def _kind(definition: Definition, parameter: str) -> str:
     raise KeyError(parameter)
 
 
+def _docstring(definition: Definition, model: ir.Model, classes: dict[str, str]) -> list[str]:
+    text = f'"""{_origin(definition, model, classes)}"""'
+    return textwrap.wrap(
+        text, LINE_LENGTH, initial_indent="    ", subsequent_indent="    ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
 def _origin(definition: Definition, model: ir.Model, classes: dict[str, str]) -> str:
     path = definition.first.path
-    source = classes.get(path, "")
     if not path:
         shapes = ", ".join(_border(value) for value in model.graph.inputs)
         results = ", ".join(_border(value) for value in model.graph.outputs)
         return f"{shapes} -> {results}."
-    if not source:
-        return f"`{path}` of the source."
-    return f"From `{source}`, e.g. `{path}`."
+    source, _, _ = classes.get(path, "").rpartition(".")
+    return f"`{path}` of the source" + (f", from `{source}`." if source else ".")
 
 
 def _border(value: ir.Value) -> str:

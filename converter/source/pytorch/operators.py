@@ -380,6 +380,29 @@ def _expand(view: Any) -> Text | None:
     return method(view.tensor(0), "expand", *(view.size(size) for size in sizes))
 
 
+@spells("Conv")
+def _conv(view: Any) -> Text | None:
+    rank = (view.rank(0) or 0) - 2
+    pads = view.attribute("pads", (0,) * 2 * rank)
+    if rank not in (1, 2, 3) or view.attribute("auto_pad", "NOTSET") != "NOTSET":
+        return None
+    if pads[:rank] != pads[rank:]:
+        return None
+    keywords: dict[str, Any] = {}
+    for word, given in (
+        ("stride", view.attribute("strides", (1,) * rank)),
+        ("dilation", view.attribute("dilations", (1,) * rank)),
+    ):
+        if set(given) != {1}:
+            keywords[word] = view.literal(_short(given))
+    if any(pads):
+        keywords["padding"] = view.literal(_short(pads[:rank]))
+    if view.attribute("group", 1) != 1:
+        keywords["groups"] = view.literal(view.attribute("group", 1))
+    operands = [view.tensor(index) for index in range(len(view.node.inputs))]
+    return call(f"F.conv{rank}d", *operands, **keywords)
+
+
 def _pooled(view: Any, function: str) -> Text | None:
     rank = (view.rank(0) or 0) - 2
     kernel = view.attribute("kernel_shape", ())
@@ -434,17 +457,45 @@ def _global_pool(view: Any) -> Text | None:
     return method(view.tensor(0), name, axes, keepdim=True)
 
 
-@spells("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin")
+_REDUCTIONS = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "amax", "ReduceMin": "amin"}
+
+
+@spells(*_REDUCTIONS)
 def _reduce(view: Any) -> Text | None:
-    name = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "amax", "ReduceMin": "amin"}
     given = view.attribute("axes", None)
     if given is None and len(view.node.inputs) > 1 and view.node.inputs[1] is not None:
         given = view.number(1)
-    if given is None or not all(isinstance(axis, int) for axis in given) or not view.is_float(0):
+        if given is None:
+            return None
+    if not given:
+        if view.attribute("noop_with_empty_axes", 0) or view.rank(0) is None:
+            return None
+        given = tuple(range(view.rank(0)))
+    if not all(isinstance(axis, int) for axis in given) or view.node.inputs[0].dtype is None:
+        return None
+    name = _REDUCTIONS[view.node.op_type]
+    if name == "mean" and not view.is_float(0):
         return None
     axes = given[0] if len(given) == 1 else view.literal(tuple(given))
+    # PyTorch adds integers up in 64 bits.
+    wider = name == "sum" and not view.is_float(0) and view.dtype_of_output() != ir.DataType.INT64
+    return method(
+        view.tensor(0), name, axes, keepdim=True if view.attribute("keepdims", 1) else None,
+        dtype=WORDS[view.dtype_of_output()] if wider else None,
+    )  # fmt: skip
+
+
+@spells("ReduceL2", "ReduceL1")
+def _norm(view: Any) -> Text | None:
+    given = view.number(1) if len(view.node.inputs) > 1 and view.node.inputs[1] else None
+    given = view.attribute("axes", given)
+    if not given or not view.is_float(0):
+        return None
+    order = {"ReduceL2": None, "ReduceL1": 1}[view.node.op_type]
+    axes = given[0] if len(given) == 1 else view.literal(tuple(given))
     keep = True if view.attribute("keepdims", 1) else None
-    return method(view.tensor(0), name[view.node.op_type], axes, keepdim=keep)
+    function = "torch.linalg.vector_norm"
+    return call(function, view.tensor(0), ord=order, dim=axes, keepdim=keep)
 
 
 @spells("Identity")
