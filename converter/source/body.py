@@ -57,6 +57,14 @@ class Members:
     """By the identity of a loop's first step: what is gone through, and how many steps it has."""
 
 
+def read_in(step: Step) -> list[ir.Value]:
+    """Return the tensors that a step reads, each as often as it does."""
+    if not isinstance(step.what, ir.Node):
+        return step.inputs
+    direct = [value for value in step.what.inputs if value in step.inputs]
+    return direct + [value for value in step.inputs if value not in direct]  # type: ignore[misc]
+
+
 class NoDimension(NotWritable):
     """No tensor at hand has an open dimension."""
 
@@ -122,7 +130,7 @@ class Body:
 
     def _reads(self) -> Iterable[ir.Value]:
         for step in self.block.steps:
-            yield from step.inputs
+            yield from read_in(step)
         yield from self.block.outputs
 
     def write(self) -> list[str]:
@@ -149,8 +157,8 @@ class Body:
     def _step(self, step: Step) -> None:
         self._shorten(step.inputs)
         text = self._expression(step)
-        if len(step.outputs) == 1 or len([v for v in step.outputs if self.left.get(v)]) == 0:
-            (value,) = step.outputs[:1]
+        if len(step.outputs) == 1:
+            (value,) = step.outputs
             if self._goes_into_its_use(value, text):
                 self.pending[value] = text
             else:
@@ -220,13 +228,21 @@ class Body:
 
     def assign(self, values: list[ir.Value], text: Text) -> None:
         """Write an assignment."""
-        names = [self._name(value, text, index, len(values)) for index, value in enumerate(values)]
+        wanted = [value for value in values if self.left.get(value)]
+        if len(values) > 1 and len(wanted) == 1:
+            text = expressions.combined(f"{text.at(ATOM)}[{values.index(wanted[0])}]", ATOM, text)
+            values = wanted
+        names = [
+            self._name(value, text, index, len(values)) if self.left.get(value) else "_"
+            for index, value in enumerate(values)
+        ]
         for name in names:
             self.flush(name)
         self.lines.append(f"{', '.join(names)} = {text}")
         for name, value in zip(names, values, strict=True):
-            self.known[value] = expressions.name(name)
-            self.live[name] = value
+            if name != "_":
+                self.known[value] = expressions.name(name)
+                self.live[name] = value
 
     def flush(self, name: str) -> None:
         """Write down what is pending and reads a variable that is about to change."""

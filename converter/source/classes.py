@@ -16,8 +16,7 @@ import onnx_ir as ir
 from converter.graph.structure.layers import Layer
 from converter.graph.structure.sizes import Sizes
 from converter.graph.structure.tree import Block, Step
-from converter.graph.structure.weights import Weight
-from converter.rebuild.graph_values import role_of, weight_name
+from converter.graph.structure.weights import Weight, weight_of
 from converter.source.body import Language, Members, statements
 from converter.source.errors import NotWritable
 
@@ -158,9 +157,8 @@ class Drafting:
     def _held(self, block: Block, path: str, taken: set[str]) -> dict[ir.Value, str]:
         held: dict[ir.Value, str] = {}
         for value in block.held:
-            wish = (
-                relative(module_words(weight_name(value)), path) if role_of(value) else "constant"
-            )
+            weight = weight_of(value)
+            wish = relative(module_words(weight.name), path) if weight is not None else "constant"
             name = identifier(wish.replace(".", "_"))
             count, base = 1, name
             while name in taken:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import sympy
 
+from converter.source.errors import NotWritable
+
 COMPARISON, SUM, PRODUCT, UNARY, ATOM = range(5)
 """How tightly an expression binds, loosest first."""
 
@@ -137,4 +139,7 @@ def _printed(expression: Any, dims: dict[sympy.Symbol, Text]) -> tuple[str, int]
         return f"{'max' if isinstance(expression, sympy.Max) else 'min'}({inner})", ATOM
     if expression.is_Pow and expression.exp.is_Integer and expression.exp > 0:
         return f"{part(expression.base, ATOM)} ** {expression.exp}", UNARY
-    raise NotImplementedError(f"a size with {type(expression).__name__}")
+    if isinstance(expression, sympy.core.relational.Relational):
+        left, right = (part(side, SUM) for side in expression.args)
+        return f"{left} {expression.rel_op} {right}", COMPARISON
+    raise NotWritable(f"a size with {type(expression).__name__}")

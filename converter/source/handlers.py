@@ -9,7 +9,7 @@ from converter.rebuild.graph_values import attribute_value, element_type, trimme
 from converter.rebuild.prepare import plain_domain
 from converter.rebuild.registry import Handler, Registry
 from converter.source.errors import NotWritable
-from converter.source.expressions import Text, call, combined, number
+from converter.source.expressions import ATOM, Text, call, combined, number
 from converter.source.extract import Extraction
 
 
@@ -26,7 +26,10 @@ def written_out(view: Any, registry: Registry, opset: int, extraction: Extractio
         raise NotWritable(f"{node.op_type} has no handler in {registry.framework}")
     arguments = [_argument(view, handler, index) for index in range(len(trimmed(node.inputs)))]
     keywords = _keywords(view, handler)
-    return call(extraction.function(handler.function), *arguments, **keywords)
+    text = call(extraction.function(handler.function), *arguments, **keywords)
+    if handler.multiple and len(node.outputs) == 1:
+        return combined(f"{text}[0]", ATOM, text)
+    return text
 
 
 def _argument(view: Any, handler: Handler, index: int) -> Text:

@@ -155,7 +155,25 @@ def _conv(node: ir.Node) -> Layer | None:
     if transposed:
         config["output_padding"] = _ints(node, "output_padding", (0,) * rank)
     bias = _with_bias(node.inputs[2] if len(node.inputs) > 2 else None, out)
-    return _with(node.op_type, value, [node], weight, bias, config)
+    nodes = [node]
+    if bias is False and (found := _bias_after(node, out, rank)) is not None:
+        bias, nodes = found
+    return _with(node.op_type, value, nodes, weight, bias, config)
+
+
+def _bias_after(node: ir.Node, size: int, rank: int) -> tuple[Weight, list[ir.Node]] | None:
+    """Return the bias that the next node adds along the channels, and both nodes."""
+    after = _only_use(node.outputs[0])
+    if after is None or after.op_type != "Add" or plain_domain(after.domain):
+        return None
+    other = after.inputs[1] if after.inputs[0] is node.outputs[0] else after.inputs[0]
+    shaped = other.producer() if other is not None else None
+    if other is None or shaped is None or shaped.op_type != "Reshape" or other.shape is None:
+        return None
+    bias = weight_of(shaped.inputs[0])
+    sizes = [item if isinstance(item, int) else 0 for item in other.shape]
+    along = sizes[-rank - 1 :] == [size, *[1] * rank] and set(sizes[: -rank - 1]) <= {1}
+    return (bias, [node, after]) if bias is not None and bias.shape == (size,) and along else None
 
 
 def _batch_norm(node: ir.Node) -> Layer | None:

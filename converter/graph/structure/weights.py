@@ -41,6 +41,8 @@ def weight_of(value: ir.Value | None) -> Weight | None:
     if role_of(value):
         return Weight(value, tuple(range(len(value.shape or ()))))
     node = value.producer()
+    if node is not None and node.op_type in _RESHAPED and node.domain in ("", "ai.onnx"):
+        return _as_it_was(value)
     if node is None or node.op_type != "Transpose" or node.domain not in ("", "ai.onnx"):
         return None
     inner = weight_of(node.inputs[0])
@@ -50,6 +52,21 @@ def weight_of(value: ir.Value | None) -> Weight | None:
     return inner.turned(
         tuple(given.as_ints()) if given else tuple(reversed(range(len(inner.permutation))))
     )
+
+
+_RESHAPED = ("Reshape", "Squeeze", "Unsqueeze")
+
+
+def _as_it_was(value: ir.Value) -> Weight | None:
+    """Return the weight that was reshaped and back again, ``None`` for another shape."""
+    inner: ir.Value | None = value
+    while inner is not None and not role_of(inner):
+        node = inner.producer()
+        inner = node.inputs[0] if node is not None and node.op_type in _RESHAPED else None
+    if inner is None or inner.shape is None or value.shape is None:
+        return None
+    same = [*inner.shape] == [*value.shape]
+    return Weight(inner, tuple(range(len(inner.shape)))) if same else None
 
 
 def all_equal(value: ir.Value | None, number: float) -> bool:

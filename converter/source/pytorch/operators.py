@@ -25,6 +25,9 @@ from converter.source.expressions import (
     method,
 )
 
+ENDLESS = 1_000_000_000
+"""From here on the end of a slice means "to the end"; exporters write different ones."""
+
 Speller = Callable[[Any], Text | None]
 SPELLERS: dict[str, Speller] = {}
 
@@ -293,7 +296,7 @@ def _slice(view: Any) -> Text | None:
         if not isinstance(start, int) and not _is_safe(start):
             return None
         low = "" if start == 0 else view.size(start).at(SUM)
-        open_end = (isinstance(end, int) and end >= 2**31 - 1) or (sizes and end == sizes[axis])
+        open_end = (isinstance(end, int) and end >= ENDLESS) or (sizes and end == sizes[axis])
         high = "" if open_end else view.size(end).at(SUM)
         parts[axis] = f"{low}:{high}" + (f":{step}" if step != 1 else "")
     while len(parts) > 1 and parts[-1] == ":":

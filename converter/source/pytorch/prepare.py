@@ -10,10 +10,13 @@ def prepared(model: ir.Model) -> ir.Model:
     from converter.graph.layout import settle
     from converter.graph.shapes import infer_shapes
     from converter.graph.structure.folding import fold_constants
+    from converter.graph.structure.rules import recover
     from converter.rebuild.prepare import prepare
     from converter.rebuild.pytorch import load_handlers
 
-    copy = infer_shapes(model.clone())
+    copy = infer_shapes(fold_constants(infer_shapes(model.clone())))
+    if recover(copy):
+        copy = infer_shapes(copy)
     copy = prepare(copy, load_handlers())
     copy = settle(infer_shapes(fold_constants(copy)))
     return infer_shapes(copy)
