@@ -39,6 +39,16 @@ def check(options: Options) -> None:
     ):
         if value not in known:
             raise UsageError(f"unknown {name} {value!r}", hint=f"Known: {', '.join(known)}.")
+    if options.written and (options.to != "torch" or options.engine == "onnx2tf"):
+        raise UsageError(
+            f"source code is written for torch alone so far, not for {options.to}",
+            hint="Leave --source out (source= in Python), or take --to torch.",
+        )
+    if options.written and options.python_torch is not None:
+        raise UsageError(
+            "source code is not written in another interpreter yet",
+            hint="Leave --python-torch out: install PyTorch beside Equiport.",
+        )
     if options.engine == "onnx2tf" and options.to not in ("tf", "tflite"):
         raise UsageError(
             f"the engine onnx2tf cannot write {options.to}",

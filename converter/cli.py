@@ -63,6 +63,10 @@ def convert(
     trust: Annotated[
         bool, typer.Option("--trust", help="Allow files whose reading runs code in them.")
     ] = False,
+    written: Annotated[
+        bool,
+        typer.Option("--source", help="Write the target as source code, too (torch so far)."),
+    ] = False,
     keep_failed: Annotated[
         bool, typer.Option("--keep-failed", help="Write a result that does not verify.")
     ] = False,
@@ -134,7 +138,7 @@ def convert(
                 keep_failed=keep_failed, keep_paths=keep_paths, python_onnx2tf=python_onnx2tf,
                 verifier_options={"rtol": rtol, "atol": atol, "seeds": seeds, "latency": latency},
                 progress=progress, python_torch=python_torch, python_tf=python_tf, budget=budget,
-                signature=signature,
+                signature=signature, source=written,
             )  # fmt: skip
         except VerificationFailed as error:
             invocation.show_report(error.report, report)

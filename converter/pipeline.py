@@ -51,6 +51,7 @@ class Options:
     python_tf: str | None = None
     budget: str | float | None = None
     early: Early | None = None
+    written: bool = False
 
 
 @dataclass(repr=False)
@@ -68,7 +69,8 @@ class Conversion:
         engine: ``"native"`` or ``"onnx2tf"``.
         notes: what the user should know, e.g. why the engine was chosen.
         stages: name, seconds and size of each stage.
-        source: what was converted, in words.
+        source: the written module's text, ``None`` where none was asked for.
+        origin: what was converted, in words.
         target: what it became, in words.
     """
 
@@ -80,7 +82,8 @@ class Conversion:
     engine: str = "native"
     notes: list[str] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
-    source: str = "a model"
+    source: str | None = None
+    origin: str = "a model"
     target: str = "a model"
 
     def __str__(self) -> str:
@@ -115,6 +118,7 @@ def convert(
     python_tf: str | None = None,
     budget: str | float | None = None,
     signature: str | None = None,
+    source: bool = False,
 ) -> Conversion:
     """Convert a model, verify the result, and only then hand it over.
 
@@ -142,6 +146,9 @@ def convert(
         budget: seconds for the verification, or ``"30s"``, ``"2m"``, ``"none"``; see
             `verify.verify`.
         signature: which signature of a SavedModel that has several.
+        source: write the target as source code, too (``"torch"`` alone so far): a module of
+            PyTorch's own layers in the folder ``source`` of the artifact, and its text in
+            `Conversion.source`. It is compared with the artifact before anything is handed over.
 
     Raises:
         UsageError: the arguments do not make sense.
@@ -156,7 +163,7 @@ def convert(
     options = Options(
         to, purpose, engine, layout, device, trust, factory, keep_failed, keep_paths,
         python_onnx2tf, verifier, dict(verifier_options or {}), python_torch, python_tf,
-        budget,
+        budget, written=source,
     )  # fmt: skip
     check(options)
     check_inputs(inputs)
@@ -180,18 +187,18 @@ def convert(
         if verify and path is not None and options.verifier is None:
             options.early = early_workers(model, options)
             stack.callback(options.early.close)
-        source, graph, described = traced(model, inputs, dynamic, options, progress)
+        origin, graph, described = traced(model, inputs, dynamic, options, progress)
         notes = taken_notes(graph)
         temporary = stack.enter_context(staged(path)) if path is not None else None
         options = with_examples(options, inputs, described)
-        result = by_engine(source, graph, described, temporary, options, progress, verify)
+        result = by_engine(origin, graph, described, temporary, options, progress, verify)
         if path is not None:
             assert temporary is not None
             publish(temporary, path)
             result.path = path
     result.notes[:0] = notes
     result.notes += removed
-    result.source, result.target = in_words(source), TARGET_WORDS[to]
+    result.origin, result.target = in_words(origin), TARGET_WORDS[to]
     result.stages = progress.stages
     return result
 

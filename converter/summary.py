@@ -17,7 +17,7 @@ def summary(conversion: Conversion) -> str:
     where = str(conversion.path) if conversion.path is not None else "in memory, not written"
     engine = "" if conversion.engine == "native" else f", by {conversion.engine}"
     lines = [
-        f"from      {conversion.source}",
+        f"from      {conversion.origin}",
         f"to        {conversion.target}{engine}: {where}",
         *(f"input     {spec}" for spec in conversion.signature.inputs),
         *(f"output    {spec}" for spec in conversion.signature.outputs),

@@ -15,6 +15,8 @@ from converter.signature import Signature, TensorSpec
 if TYPE_CHECKING:
     import onnx_ir as ir
 
+    from converter.source.written import Written
+
 
 TRAINING = {
     True: "all parameters train; in the live module BatchNormalization follows train() and eval(), "
@@ -59,15 +61,47 @@ def rebuild(
         result.notes.append(TRAINING[options.to == "torch" and _normalises(graph)])
     if signature.state:
         result.notes.append(told(signature))
+    if options.written:
+        with progress.stage("write") as stage:
+            written = write_source(module, graph, signature, source)
+            result.source = written.text
+            lines = written.text.count("\n")
+            stage.detail = f"{count(lines, 'line')} of source code"
     if path is not None:
         with progress.stage("save") as stage:
             result.notes += save(module, graph, record, path, options.to)
+            if options.written:
+                from converter.source.pytorch.saving import save as save_source
+
+                (path / SOURCE).mkdir()
+                save_source(written, path / SOURCE)
             stage.detail = size(size_on_disk(path))
     elif options.to == "keras":
         from converter.formats.keras_model import ConvertedModel
 
         result.model = ConvertedModel.from_graph(graph, record)
     return result
+
+
+SOURCE = "source"
+"""Folder of an artifact that holds the written module and its weights."""
+
+
+def write_source(module: Any, graph: ir.Model, signature: Signature, source: Source) -> Written:
+    """Write a graph as a module of the target framework, and hold that against the live target.
+
+    Raises:
+        RebuildError: the graph has something that the writer has no words for.
+        VerificationFailed: the written module does something else.
+    """
+    from converter.source.pytorch.check import check
+    from converter.source.pytorch.module import write
+    from converter.source.pytorch.prepare import prepared
+
+    name = source.path.stem if source.path is not None else type(source.model).__name__
+    written = write(prepared(graph), name)
+    check(written, module, graph, signature)
+    return written
 
 
 def _normalises(graph: ir.Model) -> bool:

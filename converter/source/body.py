@@ -238,7 +238,8 @@ class Body:
         ]
         for name in names:
             self.flush(name)
-        self.lines.append(f"{', '.join(names)} = {text}")
+        if names != [text.text]:
+            self.lines.append(f"{', '.join(names)} = {text}")
         for name, value in zip(names, values, strict=True):
             if name != "_":
                 self.known[value] = expressions.name(name)

@@ -28,8 +28,8 @@ def formatted(text: str) -> str:
     return _run([ruff, "format"], sorted_)
 
 
-_RULES = ("--select", "I,F401")
-"""Imports in order, and none that nothing needs."""
+_RULES = ("--select", "I,F401,UP")
+"""Imports in order, none that nothing needs, and the newest way to say a thing."""
 
 
 def _run(command: list[str], text: str) -> str:

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from converter.graph.structure.scopes import CLASSES
 from converter.graph.structure.sizes import Sizes
 from converter.graph.structure.tree import tree_of
-from converter.graph.structure.weights import weight_of
+from converter.graph.structure.weights import Weight, weight_of
 from converter.rebuild.graph_values import role_of
 from converter.rebuild.prepare import opset_of
 from converter.source.body import View
@@ -34,7 +34,9 @@ from converter.source.pytorch.layers import constructor
 from converter.source.pytorch.operators import SPELLERS, WORDS
 from converter.source.written import Written
 
-OWN_NAMES = frozenset({"torch", "nn", "F", "Tensor", "Path", "json", "load", "read_tensors"})
+OWN_NAMES = frozenset(
+    {"torch", "nn", "F", "Tensor", "Path", "json", "load", "read_tensors", "WEIGHTS", "DTYPES"}
+)
 """Names that mean something in every module."""
 
 
@@ -226,12 +228,26 @@ def _collection(definition: Definition, name: str, numbers: list[str]) -> str:
     return f"nn.ModuleList([{', '.join(items)}])"
 
 
+COUNTER = "num_batches_tracked"
+
+
+def _counter(member: Member) -> Weight | None:
+    """Return what counts the batches that a normalisation has seen: no operator reads it."""
+    mean = member.weights.get("running_mean")
+    graph = mean.initializer.graph if mean is not None else None
+    if mean is None or graph is None:
+        return None
+    return weight_of(graph.initializers.get(f"{mean.name.rpartition('.')[0]}.{COUNTER}"))
+
+
 def _collect(drafted: Drafted, path: str, written: Written) -> None:
     """Note down which tensor lies where."""
     for member in drafted.members:
         inner = f"{path}{member.path}."
         for name, weight in member.weights.items():
             written.weights[f"{inner}{name}"] = weight
+        if (count := _counter(member)) is not None:
+            written.weights[f"{inner}{COUNTER}"] = count
         if member.drafted is not None:
             _collect(member.drafted, inner, written)
     for value, name in drafted.held.items():
@@ -243,7 +259,10 @@ def _collect(drafted: Drafted, path: str, written: Written) -> None:
 
 
 LOADING = '''
-def load(path: Path = Path(__file__).with_name("model.safetensors")) -> {name}:
+WEIGHTS = Path(__file__).with_name("model.safetensors")
+
+
+def load(path: Path = WEIGHTS) -> {name}:
     """Return the model with its weights, ready for inference."""
     model = {name}()
     tensors = read_tensors(path)

@@ -252,6 +252,12 @@ def _squeeze(view: Any) -> Text | None:
     return value
 
 
+@spells("Einsum")
+def _einsum(view: Any) -> Text | None:
+    operands = [view.tensor(index) for index in range(len(view.node.inputs))]
+    return call("torch.einsum", Text(f'"{view.attribute("equation", "")}"'), *operands)
+
+
 @spells("Concat")
 def _concat(view: Any) -> Text | None:
     parts = [view.tensor(index) for index in range(len(view.node.inputs))]
