@@ -117,7 +117,9 @@ class Drafting:
 
     def draft(self, block: Block, path: str = "") -> Drafted:
         """Return a block as text, its blocks first."""
-        members, called, seen = [], {}, {}
+        members: list[Member] = []
+        called: dict[int, str] = {}
+        seen: dict[str, Member] = {}
         for step in block.steps:
             member = self._member(step, path)
             if member is None:

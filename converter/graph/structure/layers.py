@@ -62,7 +62,7 @@ def _ints(node: ir.Node, name: str, default: tuple[int, ...]) -> tuple[int, ...]
     return tuple(given.as_ints()) if given else default
 
 
-def _number(node: ir.Node, name: str, default: float) -> Any:
+def _number(node: ir.Node, name: str, default: Any) -> Any:
     given = node.attributes.get(name)
     return given.value if given else default
 

@@ -21,7 +21,8 @@ class Weight:
     def shape(self) -> tuple[int, ...]:
         sizes = self.initializer.shape
         assert sizes is not None
-        return tuple(int(sizes[axis]) for axis in self.permutation)
+        known = sizes.numpy()  # a weight has no open dimension
+        return tuple(int(known[axis]) for axis in self.permutation)
 
     @property
     def name(self) -> str:

@@ -220,8 +220,8 @@ def _collection(definition: Definition, name: str, numbers: list[str]) -> str:
         if member.path.startswith(f"{name}.")
     }
     if not is_list(numbers):
-        items = ", ".join(f'"{key}": {made[key]}' for key in sorted(made, key=int))
-        return f"nn.ModuleDict({{{items}}})"
+        pairs = ", ".join(f'"{key}": {made[key]}' for key in sorted(made, key=int))
+        return f"nn.ModuleDict({{{pairs}}})"
     items = [made[str(index)] for index in range(len(made))]
     if len(items) > 1 and len(set(items)) == 1:
         return f"nn.ModuleList({items[0]} for _ in range({len(items)}))"
@@ -251,9 +251,9 @@ def _collect(drafted: Drafted, path: str, written: Written) -> None:
         if member.drafted is not None:
             _collect(member.drafted, inner, written)
     for value, name in drafted.held.items():
-        weight = weight_of(value)
-        if weight is not None:
-            written.weights[f"{path}{name}"] = weight
+        own = weight_of(value)
+        if own is not None:
+            written.weights[f"{path}{name}"] = own
         else:
             written.constants[f"{path}{name}"] = value
 
