@@ -54,14 +54,6 @@ def stretches(
     return [Stretch(n, m, ratio, False) for n, m in zip(own, lengths, strict=True)]
 
 
-def decimals(scales: Sequence[Any]) -> list[Any]:
-    """Return scales of single precision as the shortest decimals that they may stand for.
-
-    ONNX keeps a scale in 32 bits. Who wrote 1.7 meant 1.7, and in float64 the difference shows.
-    """
-    return [float(str(np.float32(s))) if isinstance(s, float) else s for s in scales]
-
-
 def _ratio(length: Any, size: Any) -> Any:
     if is_plain(size) and size == 0:
         return 1.0  # of nothing, whatever the scale

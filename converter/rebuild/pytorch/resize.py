@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from converter.rebuild.host_values import is_plain, maximum
-from converter.rebuild.positions import Stretch, coordinates, decimals, slack, stretches
+from converter.rebuild.positions import Stretch, coordinates, slack, stretches
 from converter.rebuild.pytorch.table import op
 from converter.rebuild.pytorch.unsigned import select
 
@@ -62,8 +62,6 @@ def resize_11(
     crop = transform == "tf_crop_and_resize"
     axes = [axis % X.dim() for axis in (axes or range(X.dim()))]
     own = [X.shape[axis] for axis in axes]
-    if X.dtype == torch.float64:
-        scales = decimals(scales or ())
     steps = stretches(own, scales or None, sizes or None, keep_aspect_ratio_policy)
     roi = roi or (0.0,) * len(axes) + (1.0,) * len(axes)
     if not crop and not antialias and not exclude_outside:

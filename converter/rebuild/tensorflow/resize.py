@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from converter.rebuild.host_values import is_plain
-from converter.rebuild.positions import Stretch, coordinates, decimals, slack, stretches
+from converter.rebuild.positions import Stretch, coordinates, slack, stretches
 from converter.rebuild.tensorflow.shapes import axis_of, dims, float64, number, vector
 from converter.rebuild.tensorflow.table import op
 
@@ -64,8 +64,6 @@ def resize_11(
     axes = [axis_of(axis, X.shape.rank) for axis in axes or range(X.shape.rank)]
     scales, sizes, roi = (_numbers(values, len(axes)) for values in (scales, sizes, roi))
     own = [dims(X)[axis] for axis in axes]
-    if X.dtype == tf.float64:
-        scales = decimals(scales) if scales else scales
     found = [_quotient(s) for s in stretches(own, scales, sizes, keep_aspect_ratio_policy)]
     steps = {axis: step for axis, step in zip(axes, found, strict=True) if crop or not _stays(step)}
     if not crop and not antialias and not exclude_outside:

@@ -37,10 +37,10 @@ def values(dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     return rng.normal(size=shape).astype(dtype)
 
 
-def same(got: Any, want: Any) -> bool:
+def same(got: Any, want: Any, limit: float = 1e-12) -> bool:
     """Tell whether two results have one shape and the numbers that their type can tell apart."""
     got, want = np.asarray(got), np.asarray(want)
-    close = {"float64": 1e-12, "float32": 1e-5}.get(str(want.dtype), 0)
+    close = {"float64": limit, "float32": 1e-5}.get(str(want.dtype), 0)
     return got.shape == want.shape and np.allclose(
         got.astype(float), want.astype(float), close, close
     )
@@ -113,6 +113,8 @@ MODES = {"linear": "1,2,n", "bilinear": "1,2,n,4", "trilinear": "1,1,n,3,2", "bi
 @pytest.mark.parametrize("corners", [True, False])
 def test_factors_of_open_sizes(mode: str, corners: bool) -> None:
     print(f"seed {SEED}")
+    # ONNX keeps a factor in 32 bits; with aligned corners the sizes alone count.
+    limit = 1e-12 if corners else 1e-5
     for factor in (1.5, 0.7, 1.7):
         model = Of(
             lambda x, s=factor: F.interpolate(x, scale_factor=s, mode=mode, align_corners=corners)
@@ -125,8 +127,8 @@ def test_factors_of_open_sizes(mode: str, corners: bool) -> None:
             shape = tuple(n if size == "n" else int(size) for size in MODES[mode].split(","))
             x = values("float64", shape)
             want = model(torch.from_numpy(x)).numpy()
-            assert same(targets[0].model(torch.from_numpy(x)), want)
-            assert same(targets[1].model(tf.constant(x)), want)
+            assert same(targets[0].model(torch.from_numpy(x)), want, limit)
+            assert same(targets[1].model(tf.constant(x)), want, limit)
 
 
 def patches(padding: str, stride: int) -> Callable[[Any], Any]:
