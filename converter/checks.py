@@ -49,6 +49,8 @@ def check(options: Options) -> None:
             "source code is not written in another interpreter yet",
             hint="Leave --python-torch out: install PyTorch beside Equiport.",
         )
+    if options.written:
+        require(("ruff",), "--source")
     if options.engine == "onnx2tf" and options.to not in ("tf", "tflite"):
         raise UsageError(
             f"the engine onnx2tf cannot write {options.to}",

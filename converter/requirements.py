@@ -24,7 +24,7 @@ TARGET_FRAMEWORK = {
 SOURCE = {"torch": ("torch", "onnxscript"), "tensorflow": ("tensorflow", "tf2onnx"), "onnx": ()}
 """Packages that tracing needs."""
 
-EXTRA = {"torch": "torch", "onnxscript": "torch", "safetensors": "torch"}
+EXTRA = {"torch": "torch", "onnxscript": "torch", "safetensors": "torch", "ruff": "torch"}
 
 
 def require(packages: tuple[str, ...], what: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from converter.naming import free
+
 
 def named_variables(model: Any) -> dict[str, Any]:
     """Return a model's variables by the source's own names for them, in its order."""
@@ -78,9 +80,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Number the names that several variables share."""
     named: dict[str, Any] = {}
     for name, variable in pairs:
-        count, unique = 1, name
-        while unique in named:
-            count += 1
-            unique = f"{name}_{count}"
-        named[unique] = variable
+        named[free(name, named)] = variable
     return named

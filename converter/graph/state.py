@@ -17,6 +17,7 @@ from contextlib import contextmanager
 
 import onnx_ir as ir
 
+from converter.naming import free
 from converter.signature import State
 
 STATE = "equiport.state"
@@ -111,10 +112,7 @@ def _apart(graph: ir.Graph) -> None:
 
 
 def _fresh(wish: str, taken: set[str]) -> str:
-    name, count = wish, 1
-    while name in taken:
-        count += 1
-        name = f"{wish}_{count}"
+    name = free(wish, taken)
     taken.add(name)
     return name
 

@@ -20,6 +20,7 @@ import onnx_ir as ir
 
 from converter.errors import RebuildError
 from converter.graph.state import buffers, own_outputs
+from converter.naming import free
 from converter.rebuild import host
 from converter.rebuild.graph_values import (
     attribute_value,
@@ -215,10 +216,7 @@ class _Writer:
         base = unicodedata.normalize("NFKC", re.sub(r"\W", "_", wish)) or "value"
         if base[0].isdigit() or base.startswith("__"):
             base = f"v_{base}"
-        name, count = base, 1
-        while name in self.used_names:
-            count += 1
-            name = f"{base}_{count}"
+        name = free(base, self.used_names)
         self.used_names.add(name)
         return name
 

@@ -13,6 +13,7 @@ from typing import Any
 import onnx_ir as ir
 
 from converter.errors import RebuildError, first_line
+from converter.naming import free
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,8 @@ def load_program(source: str, modules: Mapping[str, str], values: Mapping[str, A
     filename = f"{FILE_NAME} {name}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     # A real module: torch.compile looks up the globals of what it traces by their module's name.
-    unique, count = f"equiport_graph_{name}", 1
-    while unique in sys.modules:  # the same text with other attribute values
-        count += 1
-        unique = f"equiport_graph_{name}_{count}"
+    # The same text may come with other attribute values.
+    unique = free(f"equiport_graph_{name}", sys.modules)
     module = sys.modules[unique] = ModuleType(unique)
     namespace = vars(module)
     namespace |= {alias: import_module(path) for alias, path in modules.items()}

@@ -17,12 +17,15 @@ from typing import Any, Protocol
 import onnx_ir as ir
 import sympy
 
+from converter.graph.structure.layers import Layer
 from converter.graph.structure.sizes import Sizes, dims
 from converter.graph.structure.tree import Block, Step
-from converter.rebuild.graph_values import attribute_value, constant_tensor, role_of
+from converter.naming import free, identifier
 from converter.source import expressions
 from converter.source.errors import NotWritable
 from converter.source.expressions import ATOM, Text
+from converter.source.made import Made
+from converter.source.view import View
 
 WIDTH, DEPTH = 64, 3
 """Longest expression, in characters and in nested calls, that goes into another one."""
@@ -31,7 +34,18 @@ WIDTH, DEPTH = 64, 3
 class Language(Protocol):
     """How a framework spells what is no Python."""
 
-    reserved: frozenset[str]
+    attributes: frozenset[str]
+    """What every object of the framework has already: no member may be called so."""
+
+    def constructor(self, layer: Layer) -> Made:
+        """Return how a layer is made."""
+
+    @property
+    def names(self) -> set[str]:
+        """What means something in the whole module; it grows while the module is written."""
+
+    def define(self, name: str) -> None:
+        """Take a name for the whole module."""
 
     def spell(self, view: View) -> Text | None:
         """Return a node's expression, ``None`` where no single one says it."""
@@ -73,10 +87,10 @@ class NoDimension(NotWritable):
         self.symbol = symbol
 
 
-def statements(
+def written(
     block: Block, arguments: list[str], members: Members, sizes: Sizes, language: Language
-) -> list[str]:
-    """Return a block's statements; sizes that are needed later on are kept at its beginning.
+) -> Body:
+    """Write a block's statements; sizes that are needed later on are kept at its beginning.
 
     Raises:
         NotWritable: a value has no words.
@@ -84,7 +98,9 @@ def statements(
     hoisted: list[Any] = []
     while True:
         try:
-            return Body(block, arguments, members, sizes, language, hoisted).write()
+            body = Body(block, arguments, members, sizes, language, hoisted)
+            body.write()
+            return body
         except NoDimension as error:
             if error.symbol not in hoisted:
                 hoisted.append(error.symbol)
@@ -100,6 +116,7 @@ class Body:
 
     Attributes:
         lines: the statements, without indentation before the first level.
+        parameters: what the function calls the open dimensions that it is given.
     """
 
     def __init__(
@@ -120,21 +137,23 @@ class Body:
         self.steps: dict[ir.Value, Step] = {v: s for s in block.steps for v in s.outputs}
         self.left: dict[ir.Value, int] = {}
         self.live: dict[str, ir.Value] = dict(zip(arguments, block.inputs, strict=True))
-        self.taken = {"self", *keyword.kwlist, *dir(builtins), *language.reserved}
+        self.taken = {"self", *keyword.kwlist, *dir(builtins), *language.names}
         for value in self._reads():
             self.left[value] = self.left.get(value, 0) + 1
         for value, argument in zip(block.inputs, arguments, strict=True):
             self.known[value] = expressions.name(argument)
-        for symbol in block.sizes:
-            self.named_dims[symbol] = expressions.name(self.fresh(str(symbol)))
+        self.parameters = [self.fresh(str(symbol)) for symbol in block.sizes]
+        self.named_dims |= dict(
+            zip(block.sizes, map(expressions.name, self.parameters), strict=True)
+        )
 
     def _reads(self) -> Iterable[ir.Value]:
         for step in self.block.steps:
             yield from read_in(step)
         yield from self.block.outputs
 
-    def write(self) -> list[str]:
-        """Return the statements."""
+    def write(self) -> None:
+        """Write the statements."""
         for symbol in self.hoisted:
             text = self.dims([symbol])[symbol]
             name = self.fresh(str(symbol))
@@ -152,14 +171,13 @@ class Body:
         self._shorten(self.block.outputs if len(self.block.outputs) > 1 else [])
         results = [self.read(value) for value in self.block.outputs]
         self.lines.append(f"return {', '.join(result.text for result in results)}")
-        return self.lines
 
     def _step(self, step: Step) -> None:
         self._shorten(step.inputs)
         text = self._expression(step)
         if len(step.outputs) == 1:
             (value,) = step.outputs
-            if self._goes_into_its_use(value, text):
+            if self.left.get(value, 0) == 1:
                 self.pending[value] = text
             else:
                 self.assign([value], text)
@@ -179,28 +197,31 @@ class Body:
             self.assign([longest], self.pending.pop(longest))
             waiting = [value for value in waiting if value in self.pending]
 
-    def _goes_into_its_use(self, value: ir.Value, text: Text) -> bool:
-        return self.left.get(value, 0) == 1
-
     def _loop(self, first: Step, collection: str, count: int) -> None:
         index = self.block.steps.index(first)
         steps = self.block.steps[index : index + count]
-        self._shorten(first.inputs[1:])
-        texts = [self.read(value) for value in first.inputs]
-        before = self._settled(texts[0], first.inputs[0])
+        before = self._settled(self.read(first.inputs[0]), first.inputs[0])
+        self.flush(before)
+        # What every call gets is written down before: the loop changes what it is made of.
+        others = [self._kept(self.read(value), self._wish(value)) for value in first.inputs[1:]]
+        extents = [self._kept(text, "size") for text in self._sizes_of(first)]
         variable = self.fresh("layer")
         result = steps[-1].outputs[0]
-        self.flush(before)
         self.lines.append(f"for {variable} in {collection}:")
-        arguments = ", ".join(
-            [before, *(text.text for text in (*texts[1:], *self._sizes_of(first)))]
-        )
-        self.lines.append(f"    {before} = {variable}({arguments})")
+        self.lines.append(f"    {before} = {variable}({', '.join([before, *others, *extents])})")
         for step in steps[1:]:
             for value in step.inputs:
                 self.left[value] -= 1
         self.known[result] = expressions.name(before)
         self.live[before] = result
+
+    def _kept(self, text: Text, wish: str) -> str:
+        """Return a name, a member or a number that says an expression's value in a loop."""
+        if re.fullmatch(r"(self\.)?\w+", text.text):
+            return text.text
+        name = self.fresh(wish)
+        self.lines.append(f"{name} = {text}")
+        return name
 
     def _settled(self, text: Text, value: ir.Value) -> str:
         """Return a variable that may be overwritten and holds a value."""
@@ -210,6 +231,7 @@ class Body:
         name = text.stem if text.stem and self._is_free(text.stem) else self.fresh("x")
         self.flush(name)
         self.lines.append(f"{name} = {text}")
+        self.known[value], self.live[name] = expressions.name(name), value
         return name
 
     # ------------------------------------------------------------------ values
@@ -285,12 +307,9 @@ class Body:
 
     def fresh(self, wish: str) -> str:
         """Return a name that is not taken."""
-        base = re.sub(r"\W", "_", wish).strip("_").lower() or "x"
-        base = f"x_{base}" if base[0].isdigit() else base
-        name, count = base, 1
-        while name in self.taken or name in self.live:
-            count += 1
-            name = f"{base}_{count}"
+        base = identifier(wish).strip("_").lower() or "x"
+        base = base if base.isidentifier() else f"x_{base}"
+        name = free(base, self.taken | self.live.keys())
         self.taken.add(name)
         return name
 
@@ -352,105 +371,3 @@ WORDS = {
     "TopK": "largest", "ArgMax": "index", "ScatterND": "filled", "ScatterElements": "filled",
 }  # fmt: skip
 """What a value is called by the operator that made it, where the operator's name says little."""
-
-
-class View:
-    """A node as a speller sees it: its operands as expressions, its numbers as numbers."""
-
-    def __init__(self, node: ir.Node, body: Body) -> None:
-        self.node, self.body = node, body
-        self.used: list[Text] = []
-
-    def number(self, index: int) -> Any:
-        """Return an input that is known as numbers, else ``None``."""
-        return self.body.sizes.of(self.node.inputs[index])
-
-    def is_single(self, index: int) -> bool:
-        value = self.node.inputs[index]
-        return self.body.sizes.dtypes.get(value) == ir.DataType.FLOAT  # type: ignore[arg-type]
-
-    def arg(self, index: int) -> Text:
-        """Return an input as an expression: a tensor, or a bare number."""
-        known = self.number(index)
-        if known is None or isinstance(known, tuple):
-            return self.tensor(index)
-        return self.size(known, self.is_single(index))
-
-    def tensor(self, index: int) -> Text:
-        """Return an input as a tensor."""
-        value = self.node.inputs[index]
-        assert value is not None
-        known = self.number(index)
-        if known is not None:
-            dtype = self.body.sizes.dtypes[value]
-            return self.body.language.tensor(self, known, dtype)
-        return self.body.read(value)
-
-    def optional(self, index: int) -> Text | None:
-        """Return an input as an expression, ``None`` where it is left out."""
-        if index >= len(self.node.inputs) or self.node.inputs[index] is None:
-            return None
-        return self.arg(index)
-
-    def size(self, number: Any, single: bool = False) -> Text:
-        """Return a number or a size as an expression."""
-        text = self.body.size(number, single)
-        self.used.append(text)
-        return text
-
-    def literal(self, number: Any) -> Text:
-        """Return a number that an attribute holds (floats are of single precision)."""
-        return Text(expressions.number(number, single=True), ATOM)
-
-    def attribute(self, name: str, default: Any) -> Any:
-        """Return an attribute."""
-        given = self.node.attributes.get(name)
-        return default if given is None else attribute_value(given)
-
-    def axis(self, axis: int) -> Text:
-        return Text(str(axis))
-
-    def rank(self, index: int) -> int | None:
-        """Return the number of an input's axes."""
-        sizes = self.dims(index)
-        return None if sizes is None else len(sizes)
-
-    def dims(self, index: int) -> tuple[Any, ...] | None:
-        """Return an input's shape as numbers and symbols."""
-        value = self.node.inputs[index]
-        return None if value is None else dims(value)
-
-    def wanted(self) -> list[ir.Value]:
-        """Return the outputs that somebody reads."""
-        return [v for v in self.node.outputs if v.uses() or v.is_graph_output()]
-
-    def is_float(self, index: int) -> bool:
-        """Tell whether an input is known to be a float."""
-        value = self.node.inputs[index]
-        return value is not None and value.dtype is not None and value.dtype.is_floating_point()
-
-    def is_from_float_to_integer(self) -> bool:
-        """Tell whether a cast leaves the floats."""
-        given = self.node.inputs[0]
-        to = ir.DataType(self.attribute("to", 1))
-        unknown = given is None or given.dtype is None
-        whole = not to.is_floating_point() and to != ir.DataType.BOOL
-        return unknown or (given.dtype.is_floating_point() and whole)  # type: ignore[union-attr]
-
-    def dtype_of_output(self) -> ir.DataType:
-        dtype = self.node.outputs[0].dtype
-        if dtype is None:
-            raise NotWritable(f"the type of {self.node.outputs[0].name} is not known")
-        return dtype
-
-    def device(self) -> Text | None:
-        """Return the device of a tensor at hand."""
-        for text in self.body.known.values():
-            if text.text in self.body.live:
-                return Text(f"{text}.device")
-        return None
-
-
-def tensor_of(value: ir.Value) -> Any:
-    """Return what a held value holds."""
-    return value.const_value if role_of(value) else constant_tensor(value)

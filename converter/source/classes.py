@@ -6,34 +6,21 @@ that differ become arguments of the constructor; numbers that always go together
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from converter.graph.structure.layers import Layer
+from converter.graph.structure.scopes import plain
 from converter.graph.structure.sizes import Sizes
 from converter.graph.structure.tree import Block, Step
 from converter.graph.structure.weights import Weight, weight_of
-from converter.source.body import Language, Members, statements
+from converter.naming import free, identifier
+from converter.source.body import Language, Members, written
 from converter.source.errors import NotWritable
-
-REQUIRED = object()
-"""In place of the default of an argument that has none."""
-
-
-@dataclass(frozen=True)
-class Argument:
-    """An argument of a constructor; one without a default goes without its name."""
-
-    name: str
-    value: Any
-    default: Any = REQUIRED
-
-
-Arguments = list[Argument]
+from converter.source.made import Argument, Arguments
 
 
 @dataclass(eq=False)
@@ -45,6 +32,7 @@ class Member:
         class_name: a layer of the framework, or a class of the module.
         arguments: of its constructor.
         weights: of a layer, by name.
+        fills: numbers that the layer has and the source has not, by name.
         drafted: what a class of the module is made of.
     """
 
@@ -52,8 +40,8 @@ class Member:
     class_name: str
     arguments: Arguments = field(default_factory=list)
     weights: dict[str, Weight] = field(default_factory=dict)
+    fills: dict[str, np.ndarray] = field(default_factory=dict)
     drafted: Drafted | None = None
-    tied: str = ""
 
 
 @dataclass(eq=False)
@@ -65,6 +53,7 @@ class Drafted:
         held: name on ``self`` of each weight and constant that the block reads itself.
         lines: of its function.
         arguments: what its function takes.
+        sizes: names of the open dimensions that it is given behind them.
         definition: the class that it is an instance of, once that is known.
     """
 
@@ -74,6 +63,7 @@ class Drafted:
     held: dict[ir.Value, str]
     lines: list[str]
     arguments: list[str]
+    sizes: list[str]
     definition: Definition | None = None
 
 
@@ -101,19 +91,11 @@ class Definition:
 class Drafting:
     """Drafts the blocks of a tree from the inside to the outside, and finds their classes."""
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        language: Language,
-        constructor: Callable[[Layer], tuple[str, list[Argument]]],
-        root_name: str,
-    ) -> None:
-        self.sizes, self.language, self.constructor = sizes, language, constructor
+    def __init__(self, sizes: Sizes, language: Language, root_name: str) -> None:
+        self.sizes, self.language = sizes, language
         self.root_name = root_name
         self.definitions: list[Definition] = []
         self.keys: dict[Any, Definition] = {}
-        self.names: set[str] = set(language.reserved)
-        self.owned: dict[ir.Value, str] = {}
 
     def draft(self, block: Block, path: str = "") -> Drafted:
         """Return a block as text, its blocks first."""
@@ -124,23 +106,36 @@ class Drafting:
             member = self._member(step, path)
             if member is None:
                 continue
-            known = seen.get(member.path)
-            if known is None:
-                seen[member.path] = member
+            same = next((m for m in members if _is_same(m, member)), None)
+            if same is None:
+                self._find_place(member, step, seen)
+                seen[member.path] = same = member
                 members.append(member)
-            elif not _same_member(known, member):
-                raise NotWritable(f"{path}.{member.path} is not the same module at each call")
-            called[id(step)] = member.path
+            called[id(step)] = same.path
         collections = collected(members)
         held = self._held(block, path, {member.path.partition(".")[0] for member in members})
         expressions = {key: access(member, collections) for key, member in called.items()}
         loops = loops_of(block, called, seen, collections)
-        arguments = argument_names(block, path == "")
+        arguments = argument_names(block, path == "", self.language.names)
         texts = Members(held, expressions, loops)
-        lines = statements(block, arguments, texts, self.sizes, self.language)
-        drafted = Drafted(block, path, members, held, lines, arguments)
+        body = written(block, arguments, texts, self.sizes, self.language)
+        drafted = Drafted(block, path, members, held, body.lines, arguments, body.parameters)
         self._define(drafted)
         return drafted
+
+    def _find_place(self, member: Member, step: Step, seen: dict[str, Member]) -> None:
+        """Give a member a path that no other one has.
+
+        Layers that share a weight (an embedding and the layer that reads it backwards) share its
+        name: then the call that made the node says what the second one is called.
+        """
+        if member.path in seen and isinstance(step.what, Layer):
+            module = plain(step.what.node.metadata_props.get("equiport.module_path", ""))
+            member.path = relative(module.rpartition(".")[2], "") or member.path
+        if member.path in seen and "." not in member.path:
+            member.path = free(member.path, seen)
+        elif member.path in seen:
+            raise NotWritable(f"{member.path} is not the same module at each call")
 
     def _member(self, step: Step, path: str) -> Member | None:
         if isinstance(step.what, Block):
@@ -149,23 +144,26 @@ class Drafting:
             drafted = self.draft(step.what, scope.path)
             definition = drafted.definition
             assert definition is not None
-            return Member(relative(scope.path, path), definition.name, drafted=drafted)
+            name = self._attribute(relative(scope.path, path))
+            return Member(name, definition.name, drafted=drafted)
         if isinstance(step.what, Layer):
-            class_name, arguments = self.constructor(step.what)
-            name = relative(layer_path(step.what, path), path)
-            return Member(name, class_name, arguments, step.what.weights)
+            made = self.language.constructor(step.what)
+            name = self._attribute(relative(layer_path(step.what, path), path))
+            return Member(name, made.class_name, made.arguments, made.weights, made.fills)
         return None
+
+    def _attribute(self, path: str) -> str:
+        """Return a path whose first part no object of the framework has already."""
+        name, dot, number = path.partition(".")
+        return f"{name}_{dot}{number}" if name in self.language.attributes else path
 
     def _held(self, block: Block, path: str, taken: set[str]) -> dict[ir.Value, str]:
         held: dict[ir.Value, str] = {}
         for value in block.held:
             weight = weight_of(value)
             wish = relative(module_words(weight.name), path) if weight is not None else "constant"
-            name = identifier(wish.replace(".", "_"))
-            count, base = 1, name
-            while name in taken:
-                count += 1
-                name = f"{base}_{count}"
+            name = identifier(wish.replace(".", "_")) or "weight"
+            name = free(name, taken | self.language.attributes)
             taken.add(name)
             held[value] = name
         return held
@@ -180,11 +178,8 @@ class Drafting:
         )  # fmt: skip
         definition = self.keys.get(key)
         if definition is None:
-            name, count = identifier(wish) or "Block", 1
-            while name in self.names:
-                count += 1
-                name = f"{identifier(wish)}{count}"
-            self.names.add(name)
+            name = free(identifier(wish) or "Block", self.language.names, separator="")
+            self.language.define(name)
             definition = self.keys[key] = Definition(name, [])
             self.definitions.append(definition)
         definition.instances.append(drafted)
@@ -199,11 +194,22 @@ def _shape(value: ir.Value) -> Any:
     return tuple(value.shape) if value.shape is not None else None
 
 
-def _same_member(one: Member, other: Member) -> bool:
+def _is_same(one: Member, other: Member) -> bool:
+    """Tell whether two calls are of one member."""
+    if one.class_name != other.class_name:
+        return False
     if one.drafted is not None and other.drafted is not None:
-        return one.drafted.definition is other.drafted.definition
-    names = {name: weight.name for name, weight in one.weights.items()}
-    return names == {name: weight.name for name, weight in other.weights.items()}
+        return one.path == other.path and _reads(one.drafted) == _reads(other.drafted)
+    return one.arguments == other.arguments and one.weights == other.weights
+
+
+def _reads(drafted: Drafted) -> list[Any]:
+    """Return which weights a block reads, at all depths: two calls of one module read the same."""
+    found: list[Any] = [id(value) for value in drafted.held if weight_of(value) is not None]
+    for member in drafted.members:
+        found += member.weights.values()
+        found += _reads(member.drafted) if member.drafted is not None else []
+    return found
 
 
 def settle(definitions: list[Definition]) -> None:
@@ -252,21 +258,10 @@ def _hashable(value: Any) -> Any:
 def _fresh(name: str, path: str, taken: set[str]) -> str:
     if name not in taken:
         return name
-    longer = identifier(f"{path.replace('.', '_')}_{name}")
-    count, base = 1, longer
-    while longer in taken:
-        count += 1
-        longer = f"{base}_{count}"
-    return longer
+    return free(identifier(f"{path.replace('.', '_')}_{name}"), taken)
 
 
 # ---------------------------------------------------------------------- names
-
-
-def identifier(text: str) -> str:
-    """Return a word that Python takes as a name."""
-    word = re.sub(r"\W", "_", text)
-    return f"_{word}" if word[:1].isdigit() else word
 
 
 def module_words(name: str) -> str:
@@ -288,7 +283,7 @@ def relative(path: str, base: str) -> str:
     """Return a path below another one; parts that are numbers stay, the rest becomes words."""
     inner = path[len(base) + 1 :] if base and path.startswith(f"{base}.") else path
     *before, last = inner.split(".")
-    if last.isdigit() and before:
+    if last.isascii() and last.isdigit() and before:
         return f"{identifier('_'.join(before))}.{last}"
     return identifier("_".join([*before, last]))
 
@@ -349,21 +344,18 @@ def _nodes_of(step: Step) -> set[ir.Node]:
     return set(step.what.nodes) if isinstance(step.what, Layer) else {step.what}
 
 
-def argument_names(block: Block, is_root: bool) -> list[str]:
-    """Return what the function's arguments are called."""
+def argument_names(block: Block, is_root: bool, taken: set[str]) -> list[str]:
+    """Return what the function's arguments are called; they hide nothing that is taken."""
+    taken = taken | {"self", "int", "float", "bool", "min", "max", "range"}
     names: list[str] = []
     for index, value in enumerate(block.inputs):
         if is_root:
-            wish = identifier(value.name or f"input_{index}")
+            wish = identifier(value.name or "") or f"input_{index}"
         elif value.dtype == ir.DataType.BOOL:
             wish = "mask"
         elif value.dtype is not None and not value.dtype.is_floating_point():
             wish = "ids"
         else:
             wish = "xyzuvw"[index] if index < 6 else f"x_{index}"
-        name, count = wish, 1
-        while name in names:
-            count += 1
-            name = f"{wish}_{count}"
-        names.append(name)
+        names.append(free(wish, taken | set(names)))
     return names

@@ -69,8 +69,15 @@ def method(value: Text, function: str, *arguments: Any, **keywords: Any) -> Text
 
 def infix(operator: str, level: int, left: Text, right: Text) -> Text:
     """Return ``left operator right``; operators of one level bind to the left."""
-    text = f"{left.at(level)} {operator} {right.at(level + 1)}"
+    # Python chains comparisons: a < b == c is no comparison of a truth value.
+    least = level + 1 if level == COMPARISON else level
+    text = f"{left.at(least)} {operator} {right.at(level + 1)}"
     return combined(text, level, left, right)
+
+
+def string(text: str) -> Text:
+    """Return a string that Python reads as this one, whatever is in it."""
+    return Text(repr(text))
 
 
 def number(value: Any, single: bool = False) -> str:
@@ -79,6 +86,8 @@ def number(value: Any, single: bool = False) -> str:
     Args:
         single: it is of single precision: the shortest decimal that reads as it is taken.
     """
+    if isinstance(value, Text):
+        return value.text
     if isinstance(value, tuple):
         inner = ", ".join(number(item, single) for item in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
@@ -88,8 +97,6 @@ def number(value: Any, single: bool = False) -> str:
         shortest = float(str(np.float32(value)))
         # The largest number of single precision is a little less than its shortest decimal.
         value = shortest if abs(shortest) <= float(np.finfo(np.float32).max) else value
-    if isinstance(value, float):
-        return repr(value)
     return repr(value)
 
 

@@ -10,9 +10,11 @@ import ast
 import builtins
 import importlib
 import inspect
+from collections.abc import Iterable
 from types import FunctionType, ModuleType
 from typing import Any
 
+from converter.naming import free
 from converter.source.errors import NotWritable
 
 OWN = ("converter", "verify", "zoo")
@@ -25,13 +27,14 @@ class Extraction:
     Attributes:
         imports: lines, each once.
         definitions: text by name, those that others need first.
+        taken: names of the module; those that are chosen here become some of them.
     """
 
-    def __init__(self, taken: frozenset[str]) -> None:
-        self.imports: dict[str, None] = {}
+    def __init__(self, taken: set[str], imports: Iterable[str]) -> None:
+        self.imports = dict.fromkeys(imports)
         self.definitions: dict[str, str] = {}
         self.names: dict[tuple[str, str], str] = {}
-        self.taken = {*taken, *dir(builtins)}
+        self.taken = taken
 
     def function(self, function: FunctionType) -> str:
         """Add a function with all that it needs; returns what it is called in the text.
@@ -47,10 +50,7 @@ class Extraction:
         known = self.names.get((module, name))
         if known is not None:
             return known
-        chosen, count = name, 1
-        while chosen in self.taken:
-            count += 1
-            chosen = f"{name}_{count}"
+        chosen = free(name, self.taken | set(dir(builtins)))
         self.taken.add(chosen)
         self.names[module, name] = chosen
         node = _definition(module, name)
@@ -91,6 +91,8 @@ class Extraction:
         return name
 
     def _imported(self, line: str, name: str) -> None:
+        if line not in self.imports and name in self.taken:
+            raise NotWritable(f"{name} means two things in it")
         self.imports[line] = None
         self.taken.add(name)
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 import keyword
 from typing import Any
 
+import onnx_ir as ir
+
 from converter.rebuild.graph_values import attribute_value, element_type, trimmed
-from converter.rebuild.prepare import plain_domain
+from converter.rebuild.prepare import plain_domain, version_of
 from converter.rebuild.registry import Handler, Registry
 from converter.source.errors import NotWritable
-from converter.source.expressions import ATOM, Text, call, combined, number
+from converter.source.expressions import ATOM, Text, call, combined, number, string
 from converter.source.extract import Extraction
+from converter.source.view import View
 
 
-def written_out(view: Any, registry: Registry, opset: int, extraction: Extraction) -> Text:
+def written_out(view: View, registry: Registry, model: ir.Model, extraction: Extraction) -> Text:
     """Return the call of the function that a node's operator becomes.
 
     Raises:
         NotWritable: the operator has bodies, or its handler needs what only a run can tell.
     """
     node = view.node
-    version = opset if node.version is None else node.version
-    handler = registry.find(plain_domain(node.domain), node.op_type, version)
+    handler = registry.find(plain_domain(node.domain), node.op_type, version_of(node, model))
     if handler is None:
         raise NotWritable(f"{node.op_type} has no handler in {registry.framework}")
     arguments = [_argument(view, handler, index) for index in range(len(trimmed(node.inputs)))]
@@ -32,7 +34,7 @@ def written_out(view: Any, registry: Registry, opset: int, extraction: Extractio
     return text
 
 
-def _argument(view: Any, handler: Handler, index: int) -> Text:
+def _argument(view: View, handler: Handler, index: int) -> Text:
     if view.node.inputs[index] is None:
         return Text("None")
     name, known = handler.input_name(index), view.number(index)
@@ -45,7 +47,7 @@ def _argument(view: Any, handler: Handler, index: int) -> Text:
     raise NotWritable(f"{name} of {view.node.op_type} must be known before the run")
 
 
-def _nested(view: Any, value: Any, single: bool) -> Text:
+def _nested(view: View, value: Any, single: bool) -> Text:
     if not isinstance(value, tuple):
         return view.size(value, single)
     parts = [_nested(view, item, single) for item in value]
@@ -53,7 +55,7 @@ def _nested(view: Any, value: Any, single: bool) -> Text:
     return combined(f"({inner},)" if len(parts) == 1 else f"({inner})", 4, *parts)
 
 
-def _keywords(view: Any, handler: Handler) -> dict[str, Any]:
+def _keywords(view: View, handler: Handler) -> dict[str, Any]:
     node, given = view.node, {}
     for name, attribute in node.attributes.items():
         spelled = f"{name}_" if keyword.iskeyword(name) else name
@@ -63,8 +65,7 @@ def _keywords(view: Any, handler: Handler) -> dict[str, Any]:
         if not isinstance(value, int | float | str | bool | tuple):
             raise NotWritable(f"{name} of {node.op_type} is no number")
         if handler.defaults.get(spelled, _NOTHING) != value:
-            text = f'"{value}"' if isinstance(value, str) else number(value)
-            given[spelled] = Text(text)
+            given[spelled] = string(value) if isinstance(value, str) else Text(number(value))
     bound = {
         "n_outputs": str(len(trimmed([v if v.name else None for v in node.outputs]))),
         "device": view.device(),

@@ -1,24 +1,69 @@
-"""What a writer hands over."""
+"""What a writer hands over: the text, and which tensor lies where."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from converter.graph.structure.weights import Weight
+import numpy as np
+import onnx_ir as ir
+
+from converter.graph.structure.weights import Weight, weight_of
+from converter.rebuild.graph_values import role_of
+from converter.source.classes import Drafted, access, collected
 
 
 @dataclass
 class Written:
-    """A module as text, and the tensors that it loads.
+    """A module as text, and the tensors that it loads, by their names in the module.
 
     Attributes:
         text: of the module, formatted.
-        weights: name in the module's ``state_dict`` to the source's weight, turned.
-        constants: name of a buffer that is no weight to its value in the graph.
-        zeros: integer buffers that count and begin at 0.
+        weights: the source's weights, turned.
+        fills: what a layer has and the source has not.
+        constants: values of the graph that are no weights, and too large to be written.
+        places: each weight as an expression of the root's constructor.
     """
 
-    text: str
+    text: str = ""
     weights: dict[str, Weight] = field(default_factory=dict)
-    constants: dict[str, object] = field(default_factory=dict)
-    ties: dict[str, str] = field(default_factory=dict)
+    fills: dict[str, np.ndarray] = field(default_factory=dict)
+    constants: dict[str, ir.Value] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+
+
+def collect(drafted: Drafted) -> Written:
+    """Return which tensor lies where; the text is still empty."""
+    written = Written()
+    _collect(drafted, "", "self", written)
+    return written
+
+
+def _collect(drafted: Drafted, path: str, owner: str, written: Written) -> None:
+    collections = collected(drafted.members)
+    for member in drafted.members:
+        inner = f"{path}{member.path}."
+        own = f"{owner}{access(member.path, collections).removeprefix('self')}"
+        for name, weight in member.weights.items():
+            written.weights[f"{inner}{name}"] = weight
+            written.places[f"{inner}{name}"] = f"{own}.{name}"
+        written.fills |= {f"{inner}{name}": array for name, array in member.fills.items()}
+        if member.drafted is not None:
+            _collect(member.drafted, inner, own, written)
+    for value, name in drafted.held.items():
+        held = weight_of(value)
+        if held is not None:
+            written.weights[f"{path}{name}"] = held
+            written.places[f"{path}{name}"] = f"{owner}.{name}"
+        else:
+            written.constants[f"{path}{name}"] = value
+
+
+def tied(written: Written) -> dict[str, str]:
+    """Return the parameters that are another one: name to the first name of the same tensor."""
+    first: dict[Weight, str] = {}
+    ties = {}
+    for name, weight in written.weights.items():
+        other = first.setdefault(weight, name)
+        if other != name and role_of(weight.initializer) == "parameter":
+            ties[name] = other
+    return ties

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from converter.naming import free
+
 if TYPE_CHECKING:
     import onnx_ir as ir
 
@@ -81,10 +83,7 @@ class _Outliner:
         """Return a name of the characters that pictures of graphs allow, and no other's."""
         name = re.sub(r"[^A-Za-z0-9_.\-/]+", "_", text).strip("/")
         name = name if re.match(r"[A-Za-z0-9.]", name) else f"n{name}"
-        unique, count = name, 1
-        while unique in self.used:
-            count += 1
-            unique = f"{name}_{count}"
+        unique = free(name, self.used)
         self.used.add(unique)
         return unique
 

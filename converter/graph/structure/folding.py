@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from converter.graph.evaluate import evaluated
 from converter.rebuild.graph_values import constant_tensor, role_of
 from converter.rebuild.prepare import plain_domain, version_of
 
@@ -54,31 +55,15 @@ def _operands(node: ir.Node) -> list[np.ndarray | None] | None:
 
 
 def _evaluated(node: ir.Node, operands: list[np.ndarray | None], opset: int) -> np.ndarray | None:
-    """Run one node with ONNX's reference implementation; ``None`` where it has none."""
-    import onnx
-    from onnx.reference import ReferenceEvaluator
+    """Return what a node makes of constants; ``None`` where the reference cannot run it.
 
-    names = [f"x{index}" if operand is not None else "" for index, operand in enumerate(operands)]
-    proto = ir.serde.serialize_node(node)
-    del proto.input[:]
-    proto.input.extend(names)
-    proto.output[0] = "y"
-    inputs = [
-        onnx.helper.make_tensor_value_info(
-            name, onnx.helper.np_dtype_to_tensor_dtype(operand.dtype), operand.shape
-        )
-        for name, operand in zip(names, operands, strict=True)
-        if operand is not None
-    ]
-    output = onnx.helper.make_empty_tensor_value_info("y")
-    graph = onnx.helper.make_graph([proto], "node", inputs, [output])
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
-    given = {n: o for n, o in zip(names, operands, strict=True) if o is not None}
+    Then the node stays as it is: that is no fault, only a longer text.
+    """
     try:
-        (result,) = ReferenceEvaluator(model).run(None, given)
-    except Exception:  # the reference lacks it, or it cannot be: the node stays
+        (result,) = evaluated(ir.serde.serialize_node(node), operands, opset)
+    except Exception:  # whatever the reference raises, from a missing operator to a wrong shape
         return None
-    return np.asarray(result)
+    return result
 
 
 def _replace(node: ir.Node, result: np.ndarray) -> None:

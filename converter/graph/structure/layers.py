@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from converter.graph.structure.weights import Weight, all_equal, weight_of
-from converter.rebuild.prepare import plain_domain
+from converter.rebuild.prepare import plain_domain, version_of
 
 Config = dict[str, Any]
 
@@ -44,12 +44,14 @@ class Layer:
         return self.nodes[-1]
 
 
-def layers_of(graph: ir.Graph) -> dict[ir.Node, Layer]:
-    """Return the layers of a graph, by every node that they stand for."""
+def layers_of(model: ir.Model) -> dict[ir.Node, Layer]:
+    """Return the layers of a model's graph, by every node that they stand for."""
     found: dict[ir.Node, Layer] = {}
-    for node in graph:
-        recognise = _KINDS.get(node.op_type)
+    for node in model.graph:
+        since, recognise = _KINDS.get(node.op_type, (0, None))
         if recognise is None or plain_domain(node.domain) or node in found:
+            continue
+        if version_of(node, model) < since:
             continue
         layer = recognise(node)
         if layer is not None:
@@ -65,6 +67,11 @@ def _ints(node: ir.Node, name: str, default: tuple[int, ...]) -> tuple[int, ...]
 def _number(node: ir.Node, name: str, default: Any) -> Any:
     given = node.attributes.get(name)
     return given.value if given else default
+
+
+def short(sizes: tuple[int, ...]) -> Any:
+    """Return one number for all axes where they are the same."""
+    return sizes[0] if len(set(sizes)) == 1 else tuple(sizes)
 
 
 def _decimal(number: float) -> float:
@@ -250,14 +257,15 @@ def _embedding(node: ir.Node) -> Layer | None:
     return Layer("Embedding", config, {"weight": weight}, [ids], [node.outputs[0]], [node])
 
 
-_KINDS: dict[str, Callable[[ir.Node], Layer | None]] = {
-    "MatMul": _linear,
-    "Gemm": _gemm,
-    "Conv": _conv,
-    "ConvTranspose": _conv,
-    "BatchNormalization": _batch_norm,
-    "LayerNormalization": _normalised("LayerNorm"),
-    "RMSNormalization": _normalised("RMSNorm"),
-    "GroupNormalization": _group_norm,
-    "Gather": _embedding,
+_KINDS: dict[str, tuple[int, Callable[[ir.Node], Layer | None]]] = {
+    "MatMul": (1, _linear),
+    "Gemm": (7, _gemm),
+    "Conv": (1, _conv),
+    "ConvTranspose": (1, _conv),
+    "BatchNormalization": (9, _batch_norm),
+    "LayerNormalization": (17, _normalised("LayerNorm")),
+    "RMSNormalization": (23, _normalised("RMSNorm")),
+    "GroupNormalization": (21, _group_norm),
+    "Gather": (1, _embedding),
 }
+"""Each with the version of the operator from which on it means this."""

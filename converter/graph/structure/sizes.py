@@ -7,6 +7,7 @@ Such a value is written where it is needed, from the shape of a tensor that is a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import onnx_ir as ir
@@ -91,8 +92,11 @@ def dim(size: Any) -> Any:
     if isinstance(size, int):
         return size
     text = getattr(size, "value", size)
-    if not text:
-        return None
+    return _read(text) if text else None
+
+
+@cache
+def _read(text: str) -> Any:
     try:
         return size_of(text, {word: symbol(word) for word in words_in(text)})
     except (EquiportError, TypeError):  # a name that is no expression is a word of its own

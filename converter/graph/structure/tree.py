@@ -64,10 +64,6 @@ class Block:
     sizes: list[Any] = field(default_factory=list)
     """Open dimensions that it needs and that none of its tensors has."""
 
-    def blocks(self) -> list[Block]:
-        """Return the blocks that it calls, in order."""
-        return [step.what for step in self.steps if isinstance(step.what, Block)]
-
 
 def tree_of(model: ir.Model, sizes: Sizes) -> Block:
     """Return the tree of a graph.
@@ -78,29 +74,28 @@ def tree_of(model: ir.Model, sizes: Sizes) -> Block:
     """
     graph, scopes = model.graph, Scopes(model)
     root = Block(None, inputs=list(graph.inputs), outputs=list(graph.outputs))
-    root.steps = _grouped(_steps(graph, sizes, scopes), 0)
-    _finish(root, set(root.inputs), set(root.outputs))
+    root.steps = _grouped(_steps(model, sizes, scopes), 0)
+    _finish(root, set(root.outputs))
     root.inputs, root.outputs = list(graph.inputs), list(graph.outputs)
     return root
 
 
-def _steps(graph: ir.Graph, sizes: Sizes, scopes: Scopes) -> list[Step]:
+def _steps(model: ir.Model, sizes: Sizes, scopes: Scopes) -> list[Step]:
     """Return what is left of a graph without numbers, constants and weights that are turned."""
-    layers = layers_of(graph)
-    steps, done = [], set()
-    for node in graph:
+    layers = layers_of(model)
+    steps = []
+    for node in model.graph:
         layer = layers.get(node)
         if layer is not None:
             if node is layer.nodes[-1]:
                 steps.append(Step(layer, _tensors(layer.inputs, sizes), layer.outputs))
                 steps[-1].scope = scopes.of(layer.node)
-            done.add(id(layer))
         elif not all(sizes.of(value) is not None for value in node.outputs):
             if node.op_type == "Constant" or weight_of(node.outputs[0]) is not None:
                 continue
             steps.append(Step(node, _tensors(read_by(node), sizes), list(node.outputs)))
             steps[-1].scope = scopes.of(node)
-    return _needed(steps, graph)
+    return _needed(steps, model.graph)
 
 
 def _needed(steps: list[Step], graph: ir.Graph) -> list[Step]:
@@ -180,27 +175,23 @@ def _ordered(groups: dict[Any, list[Step]]) -> tuple[list[Any], set[Scope]]:
     return order, set()
 
 
-def _finish(block: Block, given: set[ir.Value], wanted: set[ir.Value]) -> None:
+def _finish(block: Block, wanted: set[ir.Value]) -> None:
     """Fill in what blocks take, give and hold, from the outside to the inside and back."""
-    users: dict[ir.Value, int] = {}
-    for step in block.steps:
-        for value in set(_all_read(step)):
-            users[value] = users.get(value, 0) + 1
     for step in block.steps:
         if isinstance(step.what, Block):
             made = set(_all_made(step))
             elsewhere = {v for other in block.steps if other is not step for v in _all_read(other)}
-            _finish(step.what, given, made & (wanted | elsewhere))
+            _finish(step.what, made & (wanted | elsewhere))
             step.inputs, step.outputs = step.what.inputs, step.what.outputs
     made_here = {value for step in block.steps for value in step.outputs}
     read = list(dict.fromkeys(value for step in block.steps for value in step.inputs))
     held = [value for value in read if is_held(value) and value not in made_here]
-    block.held = held if block.scope is None else [v for v in held if _is_own(v, block, users)]
+    block.held = held if block.scope is None else [v for v in held if _is_own(v, block)]
     block.inputs = [v for v in read if v not in made_here and v not in block.held]
     block.outputs = [v for step in block.steps for v in step.outputs if v in wanted]
 
 
-def _is_own(value: ir.Value, block: Block, users: dict[ir.Value, int]) -> bool:
+def _is_own(value: ir.Value, block: Block) -> bool:
     """Tell whether a block holds a weight or constant itself: nobody outside reads it."""
     total = {node for node, _ in value.uses()}
     inside = {node for step in _all_steps(block) for node in _nodes(step)}

@@ -25,6 +25,12 @@ class Weight:
         return tuple(int(known[axis]) for axis in self.permutation)
 
     @property
+    def dtype(self) -> ir.DataType:
+        """The type of its elements."""
+        assert self.initializer.const_value is not None
+        return ir.DataType(self.initializer.const_value.dtype)
+
+    @property
     def name(self) -> str:
         """The source's name."""
         properties = self.initializer.metadata_props

@@ -1,82 +1,120 @@
-"""How PyTorch spells a layer: the class, what its constructor takes, and where its weights lie."""
+"""How PyTorch makes a layer: the class, what its constructor takes, and where its weights lie."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from converter.graph.structure.layers import Layer
-from converter.source.classes import Argument
+import numpy as np
+import onnx_ir as ir
+
+from converter.graph.structure.layers import Layer, short
+from converter.graph.structure.weights import weight_of
+from converter.source.expressions import Text
+from converter.source.made import Argument, Arguments, Made
+from converter.source.pytorch.dtypes import word
+
+COUNTER = "num_batches_tracked"
+"""Buffer of a batch normalisation: no operator reads it."""
 
 
-def constructor(layer: Layer) -> tuple[str, list[Argument]]:
-    """Return the class and its arguments, those that have PyTorch's default left out."""
-    return globals()[f"_{layer.kind.lower()}"](layer.config)
+def constructor(layer: Layer) -> Made:
+    """Return how PyTorch makes a layer; arguments with PyTorch's default are left out.
+
+    PyTorch's axes of weights are those of ONNX, so weights stay as they are.
+
+    Raises:
+        NotWritable: the weights have a type that PyTorch has no layers of.
+    """
+    class_name, arguments = _KINDS[layer.kind](layer.config)
+    first = next(iter(layer.weights.values()))
+    dtype = Text(word(first.dtype))
+    arguments.append(Argument("dtype", dtype, Text("torch.float32")))
+    if layer.kind == "BatchNorm":
+        weights, fills = _statistics(layer)
+        return Made(class_name, arguments, weights, fills)
+    return Made(class_name, arguments, layer.weights)
 
 
-def weights(layer: Layer) -> dict[str, tuple[int, ...]]:
-    """Return for each weight the axes by which the layer's becomes PyTorch's."""
-    return {name: tuple(range(len(weight.shape))) for name, weight in layer.weights.items()}
+def _statistics(layer: Layer) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the weights of a batch normalisation, and what it has beyond the source's."""
+    weights, fills = dict(layer.weights), {}
+    features, dtype = layer.config["features"], weights["running_mean"].dtype
+    counter = _counter(layer)
+    if counter is not None:
+        weights[COUNTER] = counter
+    else:
+        fills[COUNTER] = np.zeros((), np.int64)
+    if layer.config["scale"] or layer.config["shift"]:
+        for name, plain in (("weight", 1), ("bias", 0)):
+            if name not in weights:
+                fills[name] = np.full(features, plain, ir.DataType(dtype).numpy())
+    return weights, fills
 
 
-def _with_defaults(config: dict[str, Any], **defaults: Any) -> list[Argument]:
+def _counter(layer: Layer) -> Any:
+    """Return what counts the batches, where the source has it."""
+    mean = layer.weights["running_mean"]
+    graph = mean.initializer.graph
+    if graph is None:
+        return None
+    return weight_of(graph.initializers.get(f"{mean.name.rpartition('.')[0]}.{COUNTER}"))
+
+
+def _with_defaults(config: dict[str, Any], **defaults: Any) -> Arguments:
     return [Argument(name, config[name], default) for name, default in defaults.items()]
 
 
-def _required(*values: tuple[str, Any]) -> list[Argument]:
+def _required(*values: tuple[str, Any]) -> Arguments:
     return [Argument(name, value) for name, value in values]
 
 
-def _linear(config: dict[str, Any]) -> tuple[str, list[Argument]]:
+def _linear(config: dict[str, Any]) -> tuple[str, Arguments]:
     given = _required(("in_features", config["in"]), ("out_features", config["out"]))
     return "nn.Linear", given + _with_defaults(config, bias=True)
 
 
-def _short(sizes: tuple[int, ...]) -> Any:
-    """Return one number for all axes where they are the same."""
-    return sizes[0] if len(set(sizes)) == 1 else sizes
-
-
-def _window(config: dict[str, Any], transposed: bool) -> list[Argument]:
-    short = {
-        name: _short(value) if isinstance(value, tuple) else value for name, value in config.items()
+def _window(config: dict[str, Any], transposed: bool) -> Arguments:
+    brief = {
+        name: short(value) if isinstance(value, tuple) else value for name, value in config.items()
     }
     given = _required(
-        ("in_channels", short["in"]),
-        ("out_channels", short["out"]),
-        ("kernel_size", short["kernel"]),
+        ("in_channels", brief["in"]),
+        ("out_channels", brief["out"]),
+        ("kernel_size", brief["kernel"]),
     )
     defaults: dict[str, Any] = {"stride": 1, "padding": 0}
     if transposed:
         defaults["output_padding"] = 0
-    return given + _with_defaults(short, **defaults, dilation=1, groups=1, bias=True)
+    return given + _with_defaults(brief, **defaults, dilation=1, groups=1, bias=True)
 
 
-def _conv(config: dict[str, Any]) -> tuple[str, list[Argument]]:
+def _conv(config: dict[str, Any]) -> tuple[str, Arguments]:
     return f"nn.Conv{config['rank']}d", _window(config, transposed=False)
 
 
-def _convtranspose(config: dict[str, Any]) -> tuple[str, list[Argument]]:
+def _conv_transpose(config: dict[str, Any]) -> tuple[str, Arguments]:
     return f"nn.ConvTranspose{config['rank']}d", _window(config, transposed=True)
 
 
-def _batchnorm(config: dict[str, Any]) -> tuple[str, list[Argument]]:
-    rank = max(config["rank"], 1)
+def _batch_norm(config: dict[str, Any]) -> tuple[str, Arguments]:
     renamed = {
-        "eps": config["epsilon"], "momentum": config["momentum"], "affine": config["scale"],
+        "eps": config["epsilon"], "momentum": config["momentum"],
+        "affine": config["scale"] or config["shift"],
     }  # fmt: skip
     given = _required(("num_features", config["features"]))
-    return f"nn.BatchNorm{rank}d", given + _with_defaults(
+    return f"nn.BatchNorm{max(config['rank'], 1)}d", given + _with_defaults(
         renamed, eps=1e-5, momentum=0.1, affine=True
     )
 
 
-def _layernorm(config: dict[str, Any]) -> tuple[str, list[Argument]]:
+def _layer_norm(config: dict[str, Any]) -> tuple[str, Arguments]:
     given = _required(("normalized_shape", _one(config["shape"])))
     renamed = {"eps": config["epsilon"], "bias": config["bias"]}
     return "nn.LayerNorm", given + _with_defaults(renamed, eps=1e-5, bias=True)
 
 
-def _rmsnorm(config: dict[str, Any]) -> tuple[str, list[Argument]]:
+def _rms_norm(config: dict[str, Any]) -> tuple[str, Arguments]:
     given = _required(("normalized_shape", _one(config["shape"])))
     return "nn.RMSNorm", [*given, Argument("eps", config["epsilon"], None)]
 
@@ -85,12 +123,24 @@ def _one(shape: tuple[int, ...]) -> Any:
     return shape[0] if len(shape) == 1 else shape
 
 
-def _groupnorm(config: dict[str, Any]) -> tuple[str, list[Argument]]:
+def _group_norm(config: dict[str, Any]) -> tuple[str, Arguments]:
     given = _required(("num_groups", config["groups"]), ("num_channels", config["features"]))
     return "nn.GroupNorm", given + _with_defaults({"eps": config["epsilon"]}, eps=1e-5)
 
 
-def _embedding(config: dict[str, Any]) -> tuple[str, list[Argument]]:
+def _embedding(config: dict[str, Any]) -> tuple[str, Arguments]:
     return "nn.Embedding", _required(
         ("num_embeddings", config["ids"]), ("embedding_dim", config["features"])
     )
+
+
+_KINDS: dict[str, Callable[[dict[str, Any]], tuple[str, Arguments]]] = {
+    "Linear": _linear,
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "BatchNorm": _batch_norm,
+    "LayerNorm": _layer_norm,
+    "RMSNorm": _rms_norm,
+    "GroupNorm": _group_norm,
+    "Embedding": _embedding,
+}

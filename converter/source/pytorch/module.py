@@ -7,32 +7,28 @@ import textwrap
 from typing import Any
 
 import onnx_ir as ir
+import torch.nn
 
+from converter.graph.structure.layers import Layer
 from converter.graph.structure.scopes import CLASSES
 from converter.graph.structure.sizes import Sizes
 from converter.graph.structure.tree import tree_of
-from converter.graph.structure.weights import Weight, weight_of
+from converter.graph.structure.weights import weight_of
+from converter.naming import identifier
 from converter.rebuild.graph_values import role_of
-from converter.rebuild.prepare import opset_of
-from converter.source.body import View
-from converter.source.classes import (
-    REQUIRED,
-    Definition,
-    Drafted,
-    Drafting,
-    Member,
-    collected,
-    identifier,
-    is_list,
-    settle,
-)
+from converter.rebuild.prepare import plain_domain, version_of
+from converter.source.classes import Definition, Drafting, Member, collected, is_list, settle
 from converter.source.expressions import Text, call, combined, number
 from converter.source.extract import Extraction
 from converter.source.formatting import LINE_LENGTH, formatted
 from converter.source.handlers import written_out
+from converter.source.made import REQUIRED, Made
+from converter.source.pytorch.dtypes import word
 from converter.source.pytorch.layers import constructor
-from converter.source.pytorch.operators import SPELLERS, WORDS
-from converter.source.written import Written
+from converter.source.pytorch.operators import spells
+from converter.source.refusals import refuse
+from converter.source.view import View
+from converter.source.written import Written, collect, tied
 
 OWN_NAMES = frozenset(
     {"torch", "nn", "F", "Tensor", "Path", "json", "load", "read_tensors", "WEIGHTS", "DTYPES"}
@@ -43,21 +39,36 @@ OWN_NAMES = frozenset(
 class PyTorch:
     """How PyTorch spells what is no Python."""
 
-    def __init__(self, opset: int) -> None:
+    attributes = frozenset(dir(torch.nn.Module())) | {"training"}
+
+    def __init__(self, model: ir.Model) -> None:
         from converter.rebuild.pytorch import load_handlers
 
-        self.opset = opset
+        self.model = model
         self.handlers = load_handlers()
-        self.extraction = Extraction(OWN_NAMES)
-        functions = {handler.function.__name__.strip("_") for handler in self.handlers}
-        self.reserved = OWN_NAMES | functions
+        self.defined = set(OWN_NAMES)
+        self.extraction = Extraction(self.defined, IMPORTS)
+        self.functions = {handler.function.__name__ for handler in self.handlers}
+
+    @property
+    def names(self) -> set[str]:
+        """What means something in the module, and what the handlers' functions may be called."""
+        return self.defined | self.functions
+
+    def constructor(self, layer: Layer) -> Made:
+        """Return how a layer is made."""
+        return constructor(layer)
+
+    def define(self, name: str) -> None:
+        """Take a name for the whole module."""
+        self.defined.add(name)
 
     def spell(self, view: View) -> Text | None:
         """Return a node's expression, ``None`` where no single one says it."""
-        speller = SPELLERS.get(view.node.op_type)
-        return (
-            speller(view) if speller is not None and view.node.domain in ("", "ai.onnx") else None
-        )
+        if plain_domain(view.node.domain):
+            return None
+        speller = spells.find(view.node.op_type, version_of(view.node, self.model))
+        return speller(view) if speller is not None else None
 
     def shape(self, value: Text, axis: int) -> Text:
         """Return the size of a tensor's axis."""
@@ -71,11 +82,11 @@ class PyTorch:
             text = Text(f"[{inner}]")
         else:
             text = view.size(value, single)
-        return call("torch.tensor", text, dtype=WORDS[dtype], device=view.device())
+        return call("torch.tensor", text, dtype=word(dtype), device=view.device())
 
     def written_out(self, view: View) -> Text:
         """Return the call of a function that is written from the operator's handler."""
-        return written_out(view, self.handlers, self.opset, self.extraction)
+        return written_out(view, self.handlers, self.model, self.extraction)
 
 
 def write(model: ir.Model, name: str = "Model") -> Written:
@@ -84,23 +95,31 @@ def write(model: ir.Model, name: str = "Model") -> Written:
     Raises:
         NotWritable: the graph has something that the writer has no words for.
     """
+    refuse(model)
     sizes = Sizes(model)
     root = tree_of(model, sizes)
     classes = json.loads(model.graph.metadata_props.get(CLASSES, "{}"))
     root_name = identifier(classes.get("", name).rpartition(".")[2]) or name
-    language = PyTorch(opset_of(model, ""))
-    drafting = Drafting(sizes, language, constructor, root_name)
+    language = PyTorch(model)
+    drafting = Drafting(sizes, language, root_name)
     drafted = drafting.draft(root)
     settle(drafting.definitions)
     extraction = language.extraction
+    written = collect(drafted)
+    ties = [
+        f"{written.places[name]} = {written.places[other]}" for name, other in tied(written).items()
+    ]
     parts = [
         _head(root_name, list(extraction.imports)),
         *extraction.definitions.values(),
-        *(_class(d, model, classes) for d in drafting.definitions),
+        *(
+            _class(definition, model, classes, ties if definition is drafted.definition else [])
+            for definition in drafting.definitions
+        ),
     ]
-    parts.append(LOADING.format(name=drafted.definition.name if drafted.definition else root_name))
-    written = Written("")
-    _collect(drafted, "", written)
+    own = drafting.definitions[-1].name
+    fill = FILL if written.constants else ""
+    parts.append(LOADING.replace("CLASS", own).replace("    FILL\n", fill))
     written.text = formatted("\n\n".join(parts))
     return written
 
@@ -117,9 +136,11 @@ IMPORTS = (
 """Sorted, and thinned out, when the text is formatted."""
 
 
-def _class(definition: Definition, model: ir.Model, classes: dict[str, str]) -> str:
+def _class(
+    definition: Definition, model: ir.Model, classes: dict[str, str], ties: list[str]
+) -> str:
     first = definition.first
-    made = textwrap.indent("\n".join(_constructor(definition)), "        ")
+    made = textwrap.indent("\n".join(_constructor(definition) + ties), "        ")
     parameters = "".join(f", {name}: {_kind(definition, name)}" for name in definition.parameters)
     lines = [f"class {definition.name}(nn.Module):", *_docstring(definition, model, classes), ""]
     if made:
@@ -130,7 +151,7 @@ def _class(definition: Definition, model: ir.Model, classes: dict[str, str]) -> 
             "",
         ]
     arguments = "".join(f", {name}: Tensor" for name in first.arguments)
-    arguments += "".join(f", {symbol}: int" for symbol in first.block.sizes)
+    arguments += "".join(f", {name}: int" for name in first.sizes)
     count = len(first.block.outputs)
     result = "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
     lines.append(f"    def forward(self{arguments}) -> {result}:")
@@ -147,12 +168,14 @@ def _kind(definition: Definition, parameter: str) -> str:
             }
             if values == {"tuple"}:
                 return "tuple[int, ...]"
+            if values == {"Text"}:
+                return "torch.dtype"
             return values.pop() if len(values) == 1 else "int | tuple[int, ...]"
     raise KeyError(parameter)
 
 
 def _docstring(definition: Definition, model: ir.Model, classes: dict[str, str]) -> list[str]:
-    text = f'"""{_origin(definition, model, classes)}"""'
+    text = f'"""{plain_words(_origin(definition, model, classes))}"""'
     return textwrap.wrap(
         text, LINE_LENGTH, initial_indent="    ", subsequent_indent="    ",
         break_long_words=False, break_on_hyphens=False,
@@ -176,6 +199,12 @@ def _border(value: ir.Value) -> str:
     return f"{value.name} {dtype} [{shape}]"
 
 
+def plain_words(text: str) -> str:
+    """Return a text from the model's file as it may stand in a docstring: nothing can end it."""
+    text = text.replace("\\", "\\\\").replace('"', "'")
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def _constructor(definition: Definition) -> list[str]:
     members, lines, done = definition.first.members, [], set()
     collections = collected(members)
@@ -194,18 +223,18 @@ def _constructor(definition: Definition) -> list[str]:
 def _held(value: ir.Value, name: str) -> str:
     weight = weight_of(value)
     shape = number(weight.shape if weight is not None else tuple(value.shape or ()))
-    if weight is not None and role_of(weight.initializer) == "parameter":
-        return f"{name} = nn.Parameter(torch.empty({shape}))"
-    dtype = WORDS.get(value.dtype or ir.DataType.FLOAT, "torch.float32")
+    dtype = word(weight.dtype if weight is not None else value.dtype)
     keyword = "" if dtype == "torch.float32" else f", dtype={dtype}"
+    if weight is not None and role_of(weight.initializer) == "parameter":
+        return f"{name} = nn.Parameter(torch.empty({shape}{keyword}))"
     persistent = "" if weight is not None else ", persistent=False"
     return f'register_buffer("{name}", torch.empty({shape}{keyword}){persistent})'
 
 
 def _made(definition: Definition, index: int, member: Member) -> str:
     texts = []
-    for place, argument in enumerate(member.arguments):
-        parameter = definition.places.get((index, place))
+    for position, argument in enumerate(member.arguments):
+        parameter = definition.places.get((index, position))
         if parameter is None and argument.value == argument.default:
             continue
         text = parameter or number(argument.value)
@@ -228,48 +257,23 @@ def _collection(definition: Definition, name: str, numbers: list[str]) -> str:
     return f"nn.ModuleList([{', '.join(items)}])"
 
 
-COUNTER = "num_batches_tracked"
-
-
-def _counter(member: Member) -> Weight | None:
-    """Return what counts the batches that a normalisation has seen: no operator reads it."""
-    mean = member.weights.get("running_mean")
-    graph = mean.initializer.graph if mean is not None else None
-    if mean is None or graph is None:
-        return None
-    return weight_of(graph.initializers.get(f"{mean.name.rpartition('.')[0]}.{COUNTER}"))
-
-
-def _collect(drafted: Drafted, path: str, written: Written) -> None:
-    """Note down which tensor lies where."""
-    for member in drafted.members:
-        inner = f"{path}{member.path}."
-        for name, weight in member.weights.items():
-            written.weights[f"{inner}{name}"] = weight
-        if (count := _counter(member)) is not None:
-            written.weights[f"{inner}{COUNTER}"] = count
-        if member.drafted is not None:
-            _collect(member.drafted, inner, written)
-    for value, name in drafted.held.items():
-        own = weight_of(value)
-        if own is not None:
-            written.weights[f"{path}{name}"] = own
-        else:
-            written.constants[f"{path}{name}"] = value
-
+FILL = """\
+    for name, _ in list(model.named_buffers()):
+        if name not in model.state_dict():  # a constant, which no checkpoint holds
+            owner, _, leaf = name.rpartition(".")
+            setattr(model.get_submodule(owner), leaf, tensors.pop(name))
+"""
 
 LOADING = '''
 WEIGHTS = Path(__file__).with_name("model.safetensors")
 
 
-def load(path: Path = WEIGHTS) -> {name}:
+def load(path: Path = WEIGHTS) -> CLASS:
     """Return the model with its weights, ready for inference."""
-    model = {name}()
+    model = CLASS()
     tensors = read_tensors(path)
-    for name, buffer in model.named_buffers():
-        if name in tensors:
-            buffer.copy_(tensors.pop(name))
-    model.load_state_dict(tensors, strict=False)
+    FILL
+    model.load_state_dict(tensors)
     return model.eval()
 
 
@@ -277,7 +281,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read a safetensors file: the length of a JSON header, the header, the data."""
     data = bytearray(path.read_bytes())
     start = 8 + int.from_bytes(data[:8], "little")
-    tensors = {{}}
+    tensors = {}
     for name, entry in json.loads(data[8:start]).items():
         if name == "__metadata__":
             continue
@@ -289,7 +293,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-DTYPES = {{
+DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
     "F16": torch.float16,
@@ -300,5 +304,5 @@ DTYPES = {{
     "I8": torch.int8,
     "U8": torch.uint8,
     "BOOL": torch.bool,
-}}
+}
 '''

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from converter.graph.structure.weights import Weight
@@ -26,8 +25,11 @@ def save(written: Written, folder: Path) -> None:
 def tensors(written: Written) -> dict[str, torch.Tensor]:
     """Return what the module loads, by name."""
     found = {name: _turned(weight) for name, weight in written.weights.items()}
+    found |= {name: torch.from_numpy(array) for name, array in written.fills.items()}
     for name, value in written.constants.items():
-        found[name] = live_tensor(constant_tensor(value))  # type: ignore[arg-type]
+        tensor = constant_tensor(value)
+        assert tensor is not None
+        found[name] = live_tensor(tensor)
     return found
 
 
@@ -37,8 +39,3 @@ def _turned(weight: Weight) -> torch.Tensor:
     if order != tuple(range(len(order))):
         tensor = tensor.permute(order)
     return tensor.contiguous().clone()
-
-
-def numpy_of(weight: Weight) -> np.ndarray:
-    """Return a weight as the layer stores it."""
-    return np.asarray(_turned(weight).numpy())

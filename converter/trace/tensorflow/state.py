@@ -14,6 +14,7 @@ from typing import Any
 from tensorflow.core.framework import graph_pb2
 
 from converter.errors import TraceError
+from converter.naming import free
 
 ASSIGNING = {"AssignVariableOp": "", "AssignAddVariableOp": "AddV2", "AssignSubVariableOp": "Sub"}
 """Operators that assign, and what each computes of the old value and its input."""
@@ -128,12 +129,7 @@ class _Accesses:
 
     def fresh(self, name: str) -> str:
         taken = {node.name for node in self.graph_def.node}
-        wish = result = f"equiport_state/{self.handle}/{name}"
-        count = 1
-        while result in taken:
-            count += 1
-            result = f"{wish}_{count}"
-        return result
+        return free(f"equiport_state/{self.handle}/{name}", taken)
 
 
 def _source(name: str, graph_def: graph_pb2.GraphDef) -> str:

@@ -21,6 +21,7 @@ from converter.formats import Source
 from converter.formats.reading import one_line
 from converter.graph.clean import clean
 from converter.graph.state import declare_state, output_name
+from converter.naming import free
 from converter.signature import Signature, TensorSpec
 from converter.trace.tensorflow.freeze import Frozen, freeze
 from converter.trace.tensorflow.functions import Traced, concrete
@@ -226,7 +227,7 @@ def bind_weights(model: ir.Model, frozen: Frozen, traced: Traced) -> dict[int, s
     known = {id(variable.handle) for variable in weights.values()}
     for handle, (variable, _) in read.items():
         if handle not in known:  # captured from outside of the model
-            weights[fresh_name(variable.name.split(":")[0], weights)] = variable
+            weights[free(variable.name.split(":")[0], weights)] = variable
     for name, variable in weights.items():
         if variable.dtype in (tf.resource, tf.string):
             continue
@@ -237,15 +238,6 @@ def bind_weights(model: ir.Model, frozen: Frozen, traced: Traced) -> dict[int, s
         value.metadata_props["equiport.role"] = "parameter" if variable.trainable else "buffer"
         graph.register_initializer(value)
     return {id(variable.handle): name for name, variable in weights.items()}
-
-
-def fresh_name(wish: str, taken: Any) -> str:
-    """Return ``wish``, numbered if it is taken."""
-    name, count = wish, 1
-    while name in taken:
-        count += 1
-        name = f"{wish}_{count}"
-    return name
 
 
 def lazy(variable: Any, name: str) -> ir.LazyTensor:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper
+
+from converter.graph.evaluate import evaluated
 
 Value = str | np.ndarray
 
@@ -39,8 +40,10 @@ class Writer:
 
         def write(*inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
             values = [self.value(item) for item in inputs]
-            if values and all(isinstance(item, np.ndarray | None) for item in values):
-                results = _worked_out(operator, values, outputs, attributes)
+            known = [item for item in values if not isinstance(item, str)]
+            if values and len(known) == len(values):
+                alone = helper.make_node(operator, [], ["y"] * outputs, **attributes)
+                results = evaluated(alone, known, OPSET)
             else:
                 names = [self.name(item) for item in values]
                 node = self.graph.make_node(
@@ -279,27 +282,3 @@ class NodeWriter(Writer):
                 dtypes=[self.result_dtypes[index]],
                 shapes=[self.result_shapes[index]],
             )
-
-
-def _worked_out(
-    operator: str, inputs: list[Any], outputs: int, attributes: dict[str, Any]
-) -> tuple[np.ndarray, ...]:
-    """Run one operator on arrays."""
-    from onnx.reference import ReferenceEvaluator
-
-    names = [f"in_{index}" if value is not None else "" for index, value in enumerate(inputs)]
-    results = [f"out_{index}" for index in range(outputs)]
-    given = {name: value for name, value in zip(names, inputs, strict=True) if name}
-    graph = helper.make_graph(
-        [helper.make_node(operator, names, results, **attributes)],
-        "known",
-        [
-            helper.make_tensor_value_info(
-                name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape
-            )
-            for name, value in given.items()
-        ],
-        [onnx.ValueInfoProto(name=name) for name in results],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
-    return tuple(np.asarray(item) for item in ReferenceEvaluator(model).run(None, given))

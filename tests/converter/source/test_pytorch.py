@@ -18,9 +18,9 @@ import converter
 import zoo
 from converter.errors import UsageError, VerificationFailed
 from converter.source import expressions
+from converter.source import written as places
 from converter.source.errors import NotWritable
-from converter.source.pytorch import module as writer
-from converter.source.pytorch import operators
+from converter.source.pytorch.operators import spells
 from verify.inputs import random_inputs
 
 SEED = int(np.random.SeedSequence().generate_state(1)[0])
@@ -138,7 +138,7 @@ def swapped(view: Any) -> Any:
 
 
 def test_swapped_operands_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(operators.SPELLERS, "Sub", swapped)
+    monkeypatch.setitem(spells.table, "Sub", (7, swapped))
     with pytest.raises(VerificationFailed, match="written source"):
         converter.convert(Less(), "torch", inputs=["x[n,3]"], verify=False, source=True)
 
@@ -155,15 +155,17 @@ class Layers(nn.Module):
 
 
 def test_a_weight_in_its_neighbour_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    collect = writer._collect
+    collect = places._collect
 
-    def wrong(drafted: Any, path: str, written: Any) -> None:
-        collect(drafted, path, written)
+    def wrong(drafted: Any, path: str, owner: str, written: Any) -> None:
+        collect(drafted, path, owner, written)
+        if path:
+            return
         names = ["layers.0.bias", "layers.1.bias"]
         first, second = (written.weights[name] for name in names)
         written.weights |= dict(zip(names, (second, first), strict=True))
 
-    monkeypatch.setattr(writer, "_collect", wrong)
+    monkeypatch.setattr(places, "_collect", wrong)
     with pytest.raises(VerificationFailed, match="written source"):
         converter.convert(Layers(), "torch", inputs=["x[n,3]"], verify=False, source=True)
 

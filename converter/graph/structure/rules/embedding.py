@@ -1,6 +1,7 @@
 """Indices that count from the end: ONNX's `Gather` takes them as they are.
 
-Keras writes ``where(i < 0, i + n, i)`` before a table of ``n`` rows.
+Keras writes ``where(i < 0, i + n, i)`` before a table of ``n`` rows. PyTorch's `nn.Embedding` takes
+no index below 0, as Keras' layer promises for none: what arrives as one raises there.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ where they are mean and variance of ``x`` over its last axis, layer normalisatio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def recover(node: ir.Node) -> bool:
     """Put a normalisation in the place of the sum that it ends in; tell whether there is one."""
     if node.op_type not in ("Add", "Sub") or not node.outputs:
         return False
-    sums = list(terms(node.outputs[0]))
+    sums = list(islice(terms(node.outputs[0]), 4))  # a long chain of sums has many terms
     if len(sums) not in (2, 3):
         return False
     shifts = [value for sign, value in sums if sign == 1 and _is_vector(value)]
@@ -121,6 +122,8 @@ def _batch(
     if rank < 2 or x.dtype is None:
         return False
     size = running[0].shape[0]  # type: ignore[union-attr]
+    if x.shape[rank - 1] != size:  # broadcast: the statistics lie along no axis of x
+        return False
     new: list[ir.Node] = []
     vectors = []
     for given, plain in ((scaled.gain, 1), (_vector(shift), 0)):

@@ -1,0 +1,42 @@
+"""How a layer of a framework is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from converter.graph.structure.weights import Weight
+
+REQUIRED = object()
+"""In place of the default of an argument that has none."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a constructor; one without a default goes without its name."""
+
+    name: str
+    value: Any
+    default: Any = REQUIRED
+
+
+Arguments = list[Argument]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A layer as the framework has it.
+
+    Attributes:
+        class_name: as the module writes it: ``nn.Conv2d``.
+        arguments: of its constructor.
+        weights: by the framework's name, with the axes in the framework's order.
+        fills: numbers that the layer has and the source has not, by name.
+    """
+
+    class_name: str
+    arguments: Arguments
+    weights: dict[str, Weight]
+    fills: dict[str, np.ndarray] = field(default_factory=dict)

@@ -1,0 +1,42 @@
+"""Tensors of another type, and tensors that are made."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+import sympy
+
+from converter.source.expressions import Text, call, method
+from converter.source.pytorch.dtypes import WORDS, word
+from converter.source.pytorch.operators.table import spells
+from converter.source.view import View
+
+
+@spells("Cast", since=6)
+def _cast(view: View) -> Text | None:
+    dtype = WORDS.get(ir.DataType(view.attribute("to", 1)))
+    if dtype is None or view.is_from_float_to_integer():
+        return None
+    if view.is_number(0):
+        return call("torch.tensor", view.arg(0), dtype=dtype, device=view.device())
+    return method(view.tensor(0), "to", dtype)
+
+
+@spells("Range", since=11)
+def _range(view: View) -> Text | None:
+    start, limit, step = (view.number(index) for index in range(3))
+    if start is None or limit is None or step is None:
+        return None
+    dtype = word(view.dtype_of_output())
+    start, limit, step = (
+        sympy.nsimplify(item) if hasattr(item, "free_symbols") else item
+        for item in (start, limit, step)
+    )
+    arguments = [view.size(start), view.size(limit), view.size(step)]
+    if step == 1:
+        arguments.pop()
+        if start == 0:
+            arguments = arguments[1:]
+    device = view.device()
+    return call(
+        "torch.arange", *arguments, dtype=None if dtype == "torch.int64" else dtype, device=device
+    )

@@ -1,0 +1,39 @@
+"""The table of how a language spells operators.
+
+A speller takes the writer's view of a node (`converter.source.view.View`) and returns an
+expression, or ``None`` where no single expression says it; then the handler is written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from converter.source.expressions import Text
+
+Speller = Callable[[Any], Text | None]
+
+ENDLESS = 1_000_000_000
+"""From here on the end of a slice means "to the end"; exporters write different ones."""
+
+
+class Spellings:
+    """Spellers by operator; each says from which version of the operator on it is right."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, tuple[int, Speller]] = {}
+
+    def __call__(self, *operators: str, since: int) -> Callable[[Speller], Speller]:
+        """Register a speller for operators of a version of ONNX or a newer one."""
+
+        def register(speller: Speller) -> Speller:
+            for operator in operators:
+                self.table[operator] = since, speller
+            return speller
+
+        return register
+
+    def find(self, operator: str, version: int) -> Speller | None:
+        """Return the speller of an operator, ``None`` if it has none for that version."""
+        since, speller = self.table.get(operator, (0, None))
+        return speller if version >= since else None
