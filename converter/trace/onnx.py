@@ -15,7 +15,7 @@ _FLOATS = frozenset({"FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16"})
 def trace(source: Source, signature: Signature | None = None) -> ir.Model:
     """Return a copy of the graph in which floating-point initializers are parameters.
 
-    A file that Equiport wrote says itself which of them are parameters and which buffers.
+    Running statistics of a normalisation are buffers: they are not what is learned. A file that Equiport wrote says itself which of them are parameters and which buffers.
 
     Raises:
         InputSpecError: the declared inputs do not fit the graph's.
@@ -26,15 +26,23 @@ def trace(source: Source, signature: Signature | None = None) -> ir.Model:
         if source.record
         else None
     )
+    moving = running_statistics(model)
     for name, value in model.graph.initializers.items():
         if roles is not None:
             if name in roles:
                 value.metadata_props["equiport.role"] = roles[name]
         elif is_weight(value):
-            value.metadata_props.setdefault("equiport.role", "parameter")
+            role = "buffer" if value in moving else "parameter"
+            value.metadata_props.setdefault("equiport.role", role)
     if signature is not None:
         declare(model, signature)
     return clean(model)
+
+
+def running_statistics(model: ir.Model) -> set[ir.Value | None]:
+    """Return the values that batch normalisations read as mean and variance."""
+    nodes = (node for node in model.graph.all_nodes() if node.op_type == "BatchNormalization")
+    return {value for node in nodes for value in node.inputs[3:5]}
 
 
 def is_weight(value: ir.Value) -> bool:
