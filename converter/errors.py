@@ -7,9 +7,15 @@ that cannot be converted, 4 a framework that is needed is missing, 70 a defect o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class EquiportError(Exception):
@@ -174,9 +180,29 @@ class DefectError(EquiportError):
         )
 
 
+def defects_typed_in(doing: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a function so that whatever it raises is typed.
+
+    Arguments that it does not take are the caller's mistake: Python's own `TypeError`.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        taken = inspect.signature(function)
+
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            taken.bind(*args, **kwargs)
+            with defects_typed(doing):
+                return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
 @contextmanager
 def defects_typed(doing: str) -> Iterator[None]:
-    """Raise whatever is not typed as a `DefectError`; a block, or a decorator of a function."""
+    """Raise whatever is raised in a block and not typed as a `DefectError`."""
     try:
         yield
     except EquiportError:

@@ -93,6 +93,9 @@ def known(declared: Signature | None, views: list[View]) -> tuple[Calls | None, 
     told = [view.signature.state if view.signature else () for view in views]
     if declared is not None and declared.state and not told[0]:
         told[0] = declared.state
+    for index, view in enumerate(views):
+        if not told[index] and _carried_alone(told[1 - index], view):
+            told[index] = tuple(State(s.name, s.dtype, s.shape) for s in told[1 - index])
     inside = [any(state.input is None for state in states) for states in told]
     if not any(inside):
         return None, views
@@ -103,6 +106,12 @@ def known(declared: Signature | None, views: list[View]) -> tuple[Calls | None, 
             calls.carried[view.label] = states
             views[index] = _without(view, states)
     return calls, views
+
+
+def _carried_alone(states: tuple[State, ...], other: View) -> bool:
+    """Tell whether a side takes state as inputs that the other side has not: that one keeps it."""
+    taken = {state.input for state in states}
+    return bool(taken) and None not in taken and not taken & set(other.input_names)
 
 
 def _without(view: View, states: tuple[State, ...]) -> View:

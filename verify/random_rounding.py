@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -75,10 +76,8 @@ class RandomRounding(TorchDispatchMode):
 
     def __init__(self, seed: int, reach: int = 1, rate: float = RATE) -> None:
         super().__init__()
-        self.places, self.reach = random.Random(seed), reach
+        self.places, self.reach, self.rate = random.Random(seed), reach, rate
         self.generator = torch.Generator().manual_seed(seed)
-        draws = torch.rand(POOL, generator=self.generator)
-        self.pool = reach * ((draws < rate).to(torch.int8) - (draws > 1 - rate).to(torch.int8))
         self.pools: dict[torch.dtype, torch.Tensor] = {}
 
     def __torch_dispatch__(
@@ -136,7 +135,7 @@ class RandomRounding(TorchDispatchMode):
     def _steps(self, count: int, bits: torch.dtype, device: torch.device) -> torch.Tensor:
         """Return -1, 0 and 1 in random order."""
         if bits not in self.pools:
-            self.pools[bits] = self.pool.to(device=device, dtype=bits)
+            self.pools[bits] = _pool(self.rate, self.reach, bits).to(device)
         pool = self.pools[bits]
         start = self.places.randrange(POOL)
         parts, left = [], count
@@ -145,6 +144,13 @@ class RandomRounding(TorchDispatchMode):
             left -= len(parts[-1])
             start = self.places.randrange(POOL)
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+@lru_cache(maxsize=8)
+def _pool(rate: float, reach: int, bits: torch.dtype) -> torch.Tensor:
+    """Return random steps; drawn once for all seeds, which only choose where to read."""
+    draws = torch.rand(POOL, generator=torch.Generator().manual_seed(0))
+    return reach * ((draws < rate).to(bits) - (draws > 1 - rate).to(bits))
 
 
 def _few_digits(value: torch.Tensor, size: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converter.errors import UsageError, defects_typed
+from converter.errors import UsageError, defects_typed_in
 from converter.signature import Signature
 from converter.temporary import TemporaryFolder, sweep
 from verify.arguments import (
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 
-@defects_typed("the comparison")
+@defects_typed_in("the comparison")
 def verify(
     a: Any,
     b: Any,

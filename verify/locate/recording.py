@@ -45,6 +45,14 @@ class Recording:
         return result
 
     @cached_property
+    def by_operator(self) -> dict[str, list[ir.Node]]:
+        """The graph's nodes by their operator."""
+        result: dict[str, list[ir.Node]] = {}
+        for node in self.wide.nodes:
+            result.setdefault(node.op_type, []).append(node)
+        return result
+
+    @cached_property
     def fixed(self) -> set[ir.Value]:
         """The values that no input's elements change: results of constants and of shapes."""
         result: set[ir.Value] = set()

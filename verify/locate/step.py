@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from converter.errors import EquiportError, first_line
 from verify.inputs import Case
+from verify.locate.states import States
 from verify.matching import Feed, View, pair_outputs
 from verify.report.location import Depth, Leg, Location
 from verify.report.result import Report, Run, Stage
@@ -137,14 +138,24 @@ def _with_repro(evidence: Evidence, location: Location) -> Location:
 
 
 def _smallest(job: Job, report: Report, cases: list[Case], stage: Stage) -> list[tuple[Case, Run]]:
-    """Return the cases of a stage, the fewest elements first, without empty ones."""
+    """Return the cases of a stage, the fewest elements first, empty ones last.
+
+    Of a sequence of calls the first that differs tells: what comes after goes on from other
+    numbers. Where none differs, the last ones do: what is kept is no longer what it began with.
+    """
     assert job.signature is not None
     found = []
+    differ = {
+        id(case) for case, run in zip(cases, report.runs, strict=False)
+        if run.stage is Stage.MISMATCH
+    }  # fmt: skip
     for index, (case, run) in enumerate(zip(cases, report.runs, strict=False)):
         if run.stage is stage:
-            size = sum(array.size for array in case.inputs(job.signature).values())
-            found.append((size == 0, size, index))
-    return [(cases[index], report.runs[index]) for _, _, index in sorted(found)][:MOST_CASES]
+            sizes = [array.size for array in case.inputs(job.signature).values()]
+            follows = sum(id(call) in differ for call in case.after)
+            earlier = 0 if stage is Stage.MISMATCH else -len(case.after)
+            found.append((0 in sizes, follows, earlier, sum(sizes), index))
+    return [(cases[rank[-1]], report.runs[rank[-1]]) for rank in sorted(found)][:MOST_CASES]
 
 
 def _gather(
@@ -157,7 +168,9 @@ def _gather(
     if graphs["a"] is None:
         return None
     inputs = case.inputs(job.signature)
-    results, failures = job.run_both(inputs, feeds)
+    before = [call.inputs(job.signature) for call in case.after]
+    states = States.of(job, evidence.graphs, feeds, before)
+    results, failures = job.run_both(inputs, feeds, before)
     if failures:
         raise next(iter(failures.values()))
     if job.random.names:
@@ -172,8 +185,10 @@ def _gather(
         if graph is not None:
             free = [v.name or "" for v in graph.graph.inputs
                     if v.name not in graph.graph.initializers]  # fmt: skip
+            free = [name for name in free if name not in states.given[label]]
             evidence.given[label] = _under(free, evidence.own[label])
-            outputs = [v.name or "" for v in graph.graph.outputs]
+            outputs = [v.name or "" for v in graph.graph.outputs
+                       if v.name not in states.outputs[label].values()]  # fmt: skip
             evidence.results[label] = _under(outputs, results[label][0])
     (a, facts_a), (b, facts_b) = results["a"], results["b"]
     pairs = pair_outputs(
@@ -193,6 +208,7 @@ def _gather(
             if one in renamed["a"] and other is not None
             and getattr(views[1].output(other), "permutation", None) is not None
         )  # fmt: skip
+    states.enter(evidence, results)
     return evidence
 
 

@@ -190,7 +190,9 @@ def _visit(state: Walk, node: ir.Node, pair: Pairing | None) -> None:
             else:
                 if twins is None:
                     twins = _twins(state, node, read, items, len(results))
-                item = _compared(state, number, twins[place], frontier)
+                numbers = [None if i is None else i.number for i in items]
+                alike = _made_alike(state.recording, node, numbers)
+                item = _compared(state, number, twins[place], frontier, alike)
             if item.found is not None and item.base is not None:
                 state.match(item.base, item.found, value)
             made.append(item)
@@ -215,8 +217,25 @@ def _results(state: Walk, node: ir.Node, numbers: list[int | None]) -> tuple[int
     return state.table.results[key]
 
 
-def _compared(state: Walk, number: int, twin: Any, frontier: frozenset[int]) -> Item:
-    """Look for a result among the reference's values."""
+def _made_alike(recording: Recording, node: ir.Node, numbers: list[int | None]) -> frozenset[int]:
+    """Return the reference's values that the same operator makes of the same values.
+
+    Several values of the reference may be one by content, e.g. what is scaled while it is 0.
+    """
+    read = sorted(str(number) for number in numbers)
+    return frozenset(
+        recording.numbers[output]
+        for twin in recording.by_operator.get(node.op_type, ())
+        if sorted(str(recording.numbers.get(v) if v else None) for v in read_values(twin)) == read
+        for output in twin.outputs
+        if output in recording.numbers
+    )
+
+
+def _compared(
+    state: Walk, number: int, twin: Any, frontier: frozenset[int], alike: frozenset[int]
+) -> Item:
+    """Look for a result among the reference's values, first among those that are made alike."""
     value = state.table.values[number]
     row = flat(value)
     noise = 0.0
@@ -227,7 +246,7 @@ def _compared(state: Walk, number: int, twin: Any, frontier: frozenset[int]) -> 
             # What was moved out of an operator's domain tells nothing.
             noise = noise if math.isfinite(noise) else 0.0
     limit = min(FLOOR + SAFETY * noise, LOOSEST)
-    found, base = _search(state, value, row, limit)
+    found, base = _search(state, value, row, limit, alike)
     if found is None or base is None:
         return Item(number, raw=number, twin=twin, frontier=frontier, noise=noise)
     if found.layout == SCRAMBLED:
@@ -243,8 +262,9 @@ def _compared(state: Walk, number: int, twin: Any, frontier: frozenset[int]) -> 
 
 
 def _search(
-    state: Walk, value: Any, row: torch.Tensor | None, limit: float
-) -> tuple[Found | None, int | None]:
+    state: Walk, value: Any, row: torch.Tensor | None, limit: float,
+    alike: frozenset[int] = frozenset(),
+) -> tuple[Found | None, int | None]:  # fmt: skip
     """Find the reference's value that is the same, best in the same layout."""
     if row is None:
         return None, None
@@ -257,7 +277,7 @@ def _search(
         if abs(length - norm) <= slack * max(norm, length)
         and abs(size - total) <= slack * max(size, total)
     ]  # fmt: skip
-    near.sort(key=lambda n: _unlike(recording.table.values[n], value))
+    near.sort(key=lambda n: (n not in alike, _unlike(recording.table.values[n], value)))
     for number in near[:16]:
         found = compare(recording.table.values[number], value, limit)
         if found is not None and (best[0] is None or _rank(found) < _rank(best[0])):

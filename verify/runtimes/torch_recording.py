@@ -37,12 +37,17 @@ def run(engine: Engine, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         kind = source.kind.replace("_", " ")
         raise ConversionError(f"what a {kind} computes on its way cannot be recorded")
     module = fresh_copy(engine).double()
-    prepared = torch.utils._pytree.tree_map(_wide, runner.prepare(inputs))
+    calls = [
+        torch.utils._pytree.tree_map(_wide, runner.prepare(given))
+        for given in (*engine.history[:-1], inputs)
+    ]
     handles = []
     usual, function = torch.get_default_dtype(), runner.function
     try:
         torch.set_default_dtype(torch.float64)
         runner.function = module
+        for prepared in calls[:-1]:  # what is kept between calls is brought to where it was
+            runner.call(prepared)
         # Files that are mapped stay readable when the folder is gone.
         with TemporaryFolder() as folder:
             recorder = _Recorder(folder)
@@ -50,7 +55,7 @@ def run(engine: Engine, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
                 handles.append(child.register_forward_pre_hook(recorder.entering(path)))
                 handles.append(child.register_forward_hook(recorder.leaving()))
             with recorder:
-                runner.call(prepared)
+                runner.call(calls[-1])
     finally:
         torch.set_default_dtype(usual)
         runner.function = function
