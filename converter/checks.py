@@ -39,15 +39,16 @@ def check(options: Options) -> None:
     ):
         if value not in known:
             raise UsageError(f"unknown {name} {value!r}", hint=f"Known: {', '.join(known)}.")
-    if options.written and (options.to != "torch" or options.engine == "onnx2tf"):
+    if options.written and (options.to not in ("torch", "tf") or options.engine == "onnx2tf"):
         raise UsageError(
-            f"source code is written for torch alone so far, not for {options.to}",
-            hint="Leave --source out (source= in Python), or take --to torch.",
+            f"source code is written beside the artifacts of torch and tf, not of {options.to}",
+            hint="Leave --source out (source= in Python), or take --to torch, or --to tf, beside "
+            "which it is Keras.",
         )
-    if options.written and options.python_torch is not None:
+    if options.written and (options.python_torch or options.python_tf):
         raise UsageError(
             "source code is not written in another interpreter yet",
-            hint="Leave --python-torch out: install PyTorch beside Equiport.",
+            hint="Leave --python-torch and --python-tf out: install both beside Equiport.",
         )
     if options.written:
         require(("ruff",), "--source")

@@ -63,7 +63,7 @@ def rebuild(
         result.notes.append(told(signature))
     if options.written:
         with progress.stage("write") as stage:
-            written = write_source(module, graph, signature, source)
+            written = write_source(module, graph, signature, source, LANGUAGES[options.to])
             result.source = written.text
             lines = written.text.count("\n")
             stage.detail = f"{count(lines, 'line')} of source code"
@@ -71,10 +71,10 @@ def rebuild(
         with progress.stage("save") as stage:
             result.notes += save(module, graph, record, path, options.to)
             if options.written:
-                from converter.source.pytorch.saving import save as save_source
+                from converter.source.check import saving_of
 
                 (path / SOURCE).mkdir()
-                save_source(written, path / SOURCE)
+                saving_of(LANGUAGES[options.to]).save(written, path / SOURCE)
             stage.detail = size(size_on_disk(path))
     elif options.to == "keras":
         from converter.formats.keras_model import ConvertedModel
@@ -87,20 +87,31 @@ SOURCE = "source"
 """Folder of an artifact that holds the written module and its weights."""
 
 
-def write_source(module: Any, graph: ir.Model, signature: Signature, source: Source) -> Written:
-    """Write a graph as a module of the target framework, and hold that against the live target.
+LANGUAGES = {"torch": "torch", "tf": "keras"}
+"""The language that the source of a target is written in."""
+
+
+def write_source(
+    module: Any, graph: ir.Model, signature: Signature, source: Source, language: str
+) -> Written:
+    """Write a graph as a module of a language, and hold that against the live target.
 
     Raises:
         RebuildError: the graph has something that the writer has no words for.
         VerificationFailed: the written module does something else.
     """
-    from converter.source.pytorch.check import check
-    from converter.source.pytorch.module import write
-    from converter.source.pytorch.prepare import prepared
+    from converter.source.check import check
+
+    if language == "torch":
+        from converter.source.pytorch.module import write
+        from converter.source.pytorch.prepare import prepared
+    else:
+        from converter.source.keras.module import write
+        from converter.source.keras.prepare import prepared
 
     name = source.path.stem if source.path is not None else type(source.model).__name__
     written = write(prepared(graph), name)
-    check(written, module, graph, signature)
+    check(written, module, graph, signature, language)
     return written
 
 

@@ -34,8 +34,14 @@ WIDTH, DEPTH = 64, 3
 class Language(Protocol):
     """How a framework spells what is no Python."""
 
+    maximum: str
+    minimum: str
+    """Functions that return the larger and the smaller of two sizes."""
     attributes: frozenset[str]
     """What every object of the framework has already: no member may be called so."""
+
+    def takes(self, layer: Layer) -> bool:
+        """Tell whether the framework has such a layer."""
 
     def constructor(self, layer: Layer) -> Made:
         """Return how a layer is made."""
@@ -53,8 +59,23 @@ class Language(Protocol):
     def shape(self, value: Text, axis: int) -> Text:
         """Return the size of a tensor's axis."""
 
+    def scalar(self, text: Text, dtype: ir.DataType) -> Text:
+        """Return a size as an operand of arithmetic on tensors."""
+
     def tensor(self, view: View, value: Any, dtype: ir.DataType) -> Text:
         """Return a tensor of numbers that are known."""
+
+    def repeated(self, item: str, count: int) -> str:
+        """Return a list of members that are all made alike."""
+
+    def listed(self, items: list[str]) -> str:
+        """Return a list of members."""
+
+    def mapped(self, items: dict[str, str]) -> str:
+        """Return members by their numbers, which have gaps."""
+
+    def hold(self, value: ir.Value, name: str) -> str:
+        """Return the statement that makes room for a weight or constant of a class itself."""
 
     def written_out(self, view: View) -> Text:
         """Return the call of a function that is written from the operator's handler."""
@@ -67,6 +88,8 @@ class Members:
     held: dict[ir.Value, str] = field(default_factory=dict)
     called: dict[int, str] = field(default_factory=dict)
     """By the identity of the step: the expression that is called, e.g. ``self.conv1``."""
+    made: dict[int, Made] = field(default_factory=dict)
+    """By the identity of the step: how the layer that is called is made."""
     loops: dict[int, tuple[str, int]] = field(default_factory=dict)
     """By the identity of a loop's first step: what is gone through, and how many steps it has."""
 
@@ -325,7 +348,11 @@ class Body:
             return text
         called = self.members.called[id(step)]
         arguments = [self.read(value) for value in step.inputs]
-        return expressions.call(called, *arguments, *self._sizes_of(step))
+        made = self.members.made.get(id(step))
+        if made is not None and made.given is not None:
+            arguments = [made.given(arguments[0])]
+        text = expressions.call(called, *arguments, *self._sizes_of(step))
+        return made.taken(text) if made is not None and made.taken is not None else text
 
     def _sizes_of(self, step: Step) -> list[Text]:
         """Return the open dimensions that a call is given."""
@@ -341,7 +368,8 @@ class Body:
                 if sizes and number in sizes and self.live.get(text.text) is value:
                     return self.language.shape(text, sizes.index(number))
         symbols = sorted(getattr(number, "free_symbols", ()), key=str)
-        return expressions.size(number, self.dims(symbols), single)
+        extremes = self.language.maximum, self.language.minimum
+        return expressions.size(number, self.dims(symbols), single, extremes)
 
     def dims(self, symbols: Iterable[Any]) -> dict[Any, Text]:
         """Return what open dimensions are written as, from the tensors that are at hand."""

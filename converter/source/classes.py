@@ -20,7 +20,7 @@ from converter.graph.structure.weights import Weight, weight_of
 from converter.naming import free, identifier
 from converter.source.body import Language, Members, written
 from converter.source.errors import NotWritable
-from converter.source.made import Argument, Arguments
+from converter.source.made import Argument, Arguments, Made
 
 
 @dataclass(eq=False)
@@ -101,29 +101,31 @@ class Drafting:
         """Return a block as text, its blocks first."""
         members: list[Member] = []
         called: dict[int, str] = {}
-        seen: dict[str, Member] = {}
+        made: dict[int, Made] = {}
         for step in block.steps:
-            member = self._member(step, path)
+            if isinstance(step.what, Layer):
+                made[id(step)] = self.language.constructor(step.what)
+            member = self._member(step, path, made.get(id(step)))
             if member is None:
                 continue
             same = next((m for m in members if _is_same(m, member)), None)
             if same is None:
-                self._find_place(member, step, seen)
-                seen[member.path] = same = member
+                self._find_place(member, step, {m.path for m in members})
+                same = member
                 members.append(member)
             called[id(step)] = same.path
         collections = collected(members)
         held = self._held(block, path, {member.path.partition(".")[0] for member in members})
         expressions = {key: access(member, collections) for key, member in called.items()}
-        loops = loops_of(block, called, seen, collections)
+        loops = loops_of(block, called, collections, made)
         arguments = argument_names(block, path == "", self.language.names)
-        texts = Members(held, expressions, loops)
+        texts = Members(held, expressions, made, loops)
         body = written(block, arguments, texts, self.sizes, self.language)
         drafted = Drafted(block, path, members, held, body.lines, arguments, body.parameters)
         self._define(drafted)
         return drafted
 
-    def _find_place(self, member: Member, step: Step, seen: dict[str, Member]) -> None:
+    def _find_place(self, member: Member, step: Step, seen: set[str]) -> None:
         """Give a member a path that no other one has.
 
         Layers that share a weight (an embedding and the layer that reads it backwards) share its
@@ -137,7 +139,7 @@ class Drafting:
         elif member.path in seen:
             raise NotWritable(f"{member.path} is not the same module at each call")
 
-    def _member(self, step: Step, path: str) -> Member | None:
+    def _member(self, step: Step, path: str, made: Made | None) -> Member | None:
         if isinstance(step.what, Block):
             scope = step.what.scope
             assert scope is not None
@@ -146,8 +148,7 @@ class Drafting:
             assert definition is not None
             name = self._attribute(relative(scope.path, path))
             return Member(name, definition.name, drafted=drafted)
-        if isinstance(step.what, Layer):
-            made = self.language.constructor(step.what)
+        if isinstance(step.what, Layer) and made is not None:
             name = self._attribute(relative(layer_path(step.what, path), path))
             return Member(name, made.class_name, made.arguments, made.weights, made.fills)
         return None
@@ -312,7 +313,7 @@ def access(path: str, collections: dict[str, list[str]]) -> str:
 
 
 def loops_of(
-    block: Block, called: dict[int, str], seen: dict[str, Member], collections: dict[str, list[str]]
+    block: Block, called: dict[int, str], collections: dict[str, list[str]], made: dict[int, Made]
 ) -> dict[int, tuple[str, int]]:
     """Return the runs of calls that are one loop: each gets what the one before it gave."""
     loops = {}
@@ -324,6 +325,9 @@ def loops_of(
         if block.steps[first : first + len(steps)] != steps or len(steps) != len(numbers):
             continue
         if [called[id(step)] for step in steps] != [f"{name}.{i}" for i in range(len(steps))]:
+            continue
+        wrapped = [item for step in steps if (item := made.get(id(step))) is not None]
+        if any(item.given or item.taken for item in wrapped):
             continue
         if all(map(_follows, steps, steps[1:])):
             loops[id(steps[0])] = (f"self.{name}", len(steps))

@@ -100,24 +100,32 @@ def number(value: Any, single: bool = False) -> str:
     return repr(value)
 
 
-def size(expression: Any, dims: dict[sympy.Symbol, Text], single: bool = False) -> Text:
+def size(
+    expression: Any,
+    dims: dict[sympy.Symbol, Text],
+    single: bool = False,
+    extremes: tuple[str, str] = ("max", "min"),
+) -> Text:
     """Return a size: a number, or arithmetic on the shapes of tensors.
 
     Args:
         expression: integer, float, boolean or sympy expression.
         dims: what each open dimension is written as.
+        extremes: functions that return the larger and the smaller of two sizes.
     """
     if not isinstance(expression, sympy.Basic):
         literal = number(expression, single)
         return Text(literal, UNARY if literal.startswith("-") else ATOM)
-    text, level = _printed(expression, dims)
+    text, level = _printed(expression, dims, extremes)
     names = frozenset().union(*(dims[s].names for s in expression.free_symbols))
     return Text(text, level, names)
 
 
-def _printed(expression: Any, dims: dict[sympy.Symbol, Text]) -> tuple[str, int]:
+def _printed(
+    expression: Any, dims: dict[sympy.Symbol, Text], extremes: tuple[str, str]
+) -> tuple[str, int]:
     def part(item: Any, level: int) -> str:
-        text, own = _printed(item, dims)
+        text, own = _printed(item, dims, extremes)
         return text if own >= level else f"({text})"
 
     if expression.is_Symbol:
@@ -142,8 +150,11 @@ def _printed(expression: Any, dims: dict[sympy.Symbol, Text]) -> tuple[str, int]
     if isinstance(expression, sympy.Mod):
         return " % ".join(part(item, UNARY) for item in expression.args), PRODUCT
     if isinstance(expression, sympy.Max | sympy.Min):
-        inner = ", ".join(part(item, COMPARISON) for item in expression.args)
-        return f"{'max' if isinstance(expression, sympy.Max) else 'min'}({inner})", ATOM
+        function = extremes[isinstance(expression, sympy.Min)]
+        first, *others = (part(item, COMPARISON) for item in expression.args)
+        for other in others:
+            first = f"{function}({first}, {other})"
+        return first, ATOM
     if expression.is_Pow and expression.exp.is_Integer and expression.exp > 0:
         return f"{part(expression.base, ATOM)} ** {expression.exp}", UNARY
     if isinstance(expression, sympy.core.relational.Relational):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from converter.graph.structure.weights import Weight
+from converter.source.expressions import Text
 
 REQUIRED = object()
 """In place of the default of an argument that has none."""
@@ -34,9 +36,13 @@ class Made:
         arguments: of its constructor.
         weights: by the framework's name, with the axes in the framework's order.
         fills: numbers that the layer has and the source has not, by name.
+        given: makes what the layer is called with of its input, e.g. pads it.
+        taken: makes the result of what the layer returns.
     """
 
     class_name: str
     arguments: Arguments
     weights: dict[str, Weight]
     fills: dict[str, np.ndarray] = field(default_factory=dict)
+    given: Callable[[Text], Text] | None = None
+    taken: Callable[[Text], Text] | None = None

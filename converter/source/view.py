@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
+import sympy
 
 from converter.graph.structure.sizes import dims
 from converter.rebuild.graph_values import attribute_value
@@ -45,7 +46,12 @@ class View:
         """Return an input as an expression: a tensor, or a bare number."""
         if not self.is_number(index):
             return self.tensor(index)
-        return self.size(self.number(index), self.is_single(index))
+        known = self.number(index)
+        text = self.size(known, self.is_single(index))
+        if isinstance(known, sympy.Basic) and not known.is_Number:
+            dtype = self.body.sizes.dtypes[self.node.inputs[index]]  # type: ignore[index]
+            return self.body.language.scalar(text, dtype)
+        return text
 
     def tensor(self, index: int) -> Text:
         """Return an input as a tensor."""

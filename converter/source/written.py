@@ -21,7 +21,7 @@ class Written:
         weights: the source's weights, turned.
         fills: what a layer has and the source has not.
         constants: values of the graph that are no weights, and too large to be written.
-        places: each weight as an expression of the root's constructor.
+        places: each weight and constant as an expression of the root's constructor.
     """
 
     text: str = ""
@@ -56,6 +56,7 @@ def _collect(drafted: Drafted, path: str, owner: str, written: Written) -> None:
             written.places[f"{path}{name}"] = f"{owner}.{name}"
         else:
             written.constants[f"{path}{name}"] = value
+            written.places[f"{path}{name}"] = f"{owner}.{name}"
 
 
 def tied(written: Written) -> dict[str, str]:

@@ -15,7 +15,8 @@ _FLOATS = frozenset({"FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16"})
 def trace(source: Source, signature: Signature | None = None) -> ir.Model:
     """Return a copy of the graph in which floating-point initializers are parameters.
 
-    Running statistics of a normalisation are buffers: they are not what is learned. A file that Equiport wrote says itself which of them are parameters and which buffers.
+    Running statistics of a normalisation are buffers: they are not what is learned. A file that
+    Equiport wrote says itself which of them are parameters and which buffers.
 
     Raises:
         InputSpecError: the declared inputs do not fit the graph's.

@@ -18,6 +18,9 @@ from converter.rebuild.prepare import plain_domain, version_of
 
 Config = dict[str, Any]
 
+CHANNELS_LAST = "equiport"
+"""Domain of the operators whose channels are the last axis (`converter.graph.layout`)."""
+
 
 @dataclass(eq=False)
 class Layer:
@@ -44,17 +47,22 @@ class Layer:
         return self.nodes[-1]
 
 
-def layers_of(model: ir.Model) -> dict[ir.Node, Layer]:
-    """Return the layers of a model's graph, by every node that they stand for."""
+def layers_of(model: ir.Model, takes: Callable[[Layer], bool]) -> dict[ir.Node, Layer]:
+    """Return the layers of a model's graph, by every node that they stand for.
+
+    Args:
+        takes: whether the framework has such a layer.
+    """
     found: dict[ir.Node, Layer] = {}
     for node in model.graph:
+        domain = plain_domain(node.domain)
         since, recognise = _KINDS.get(node.op_type, (0, None))
-        if recognise is None or plain_domain(node.domain) or node in found:
+        if recognise is None or node in found or domain not in ("", CHANNELS_LAST):
             continue
-        if version_of(node, model) < since:
+        if not domain and version_of(node, model) < since:
             continue
         layer = recognise(node)
-        if layer is not None:
+        if layer is not None and takes(layer):
             found |= dict.fromkeys(layer.nodes, layer)
     return found
 
@@ -139,47 +147,72 @@ def _with(
 
 
 def _conv(node: ir.Node) -> Layer | None:
+    """A convolution; its weight as ONNX has it, ``[out, in / group, spatial...]``.
+
+    Of a transposed one that is ``[in, out / group, spatial...]``. ``padding`` is what goes before
+    and behind each axis, or ``"same"``: as much as gives ``ceil(size / stride)``.
+    """
     weight = weight_of(node.inputs[1])
     value = node.inputs[0]
     if weight is None or value is None or value.shape is None:
         return None
     rank = len(weight.shape) - 2
+    if rank not in (1, 2, 3):
+        return None
+    last = node.domain == CHANNELS_LAST
+    if last:
+        weight = weight.turned((rank + 1, rank, *range(rank)))
     transposed = node.op_type == "ConvTranspose"
     groups = _number(node, "group", 1)
     out = weight.shape[1] * groups if transposed else weight.shape[0]
     into = weight.shape[0] if transposed else weight.shape[1] * groups
-    if _number(node, "auto_pad", "NOTSET") != "NOTSET" or rank not in (1, 2, 3):
-        return None
-    pads = _ints(node, "pads", (0,) * 2 * rank)
-    begin, end = pads[:rank], pads[rank:]
-    if begin != end or (transposed and "output_shape" in node.attributes):
+    padding = _padding(node, rank)
+    if padding is None or (transposed and "output_shape" in node.attributes):
         return None
     config: Config = {
         "rank": rank, "in": into, "out": out, "kernel": weight.shape[2:],
-        "stride": _ints(node, "strides", (1,) * rank), "padding": begin,
+        "stride": _ints(node, "strides", (1,) * rank), "padding": padding,
         "dilation": _ints(node, "dilations", (1,) * rank), "groups": groups,
     }  # fmt: skip
     if transposed:
         config["output_padding"] = _ints(node, "output_padding", (0,) * rank)
     bias = _with_bias(node.inputs[2] if len(node.inputs) > 2 else None, out)
     nodes = [node]
-    if bias is False and (found := _bias_after(node, out, rank)) is not None:
+    if bias is False and (found := _bias_after(node, out, 0 if last else rank)) is not None:
         bias, nodes = found
     return _with(node.op_type, value, nodes, weight, bias, config)
 
 
-def _bias_after(node: ir.Node, size: int, rank: int) -> tuple[Weight, list[ir.Node]] | None:
-    """Return the bias that the next node adds along the channels, and both nodes."""
+def _padding(node: ir.Node, rank: int) -> Any:
+    """Return the padding before and behind each axis, ``"same"``, or ``None`` for another rule."""
+    automatic = _number(node, "auto_pad", "NOTSET")
+    if automatic == "SAME_UPPER" and node.op_type == "Conv":
+        return "same"
+    if automatic not in ("NOTSET", "VALID"):
+        return None
+    pads = _ints(node, "pads", (0,) * 2 * rank) if automatic == "NOTSET" else (0,) * 2 * rank
+    return tuple(zip(pads[:rank], pads[rank:], strict=True))
+
+
+def _bias_after(node: ir.Node, size: int, behind: int) -> tuple[Weight, list[ir.Node]] | None:
+    """Return the bias that the next node adds along the channels, and both nodes.
+
+    Args:
+        behind: how many axes there are behind the channels.
+    """
     after = _only_use(node.outputs[0])
     if after is None or after.op_type != "Add" or plain_domain(after.domain):
         return None
     other = after.inputs[1] if after.inputs[0] is node.outputs[0] else after.inputs[0]
     shaped = other.producer() if other is not None else None
-    if other is None or shaped is None or shaped.op_type != "Reshape" or other.shape is None:
+    if other is None or other.shape is None:
         return None
-    bias = weight_of(shaped.inputs[0])
+    if shaped is not None and shaped.op_type == "Reshape":
+        bias = weight_of(shaped.inputs[0])
+    else:
+        bias = weight_of(other)
     sizes = [item if isinstance(item, int) else 0 for item in other.shape]
-    along = sizes[-rank - 1 :] == [size, *[1] * rank] and set(sizes[: -rank - 1]) <= {1}
+    along = sizes[-behind - 1 :] == [size, *[1] * behind] and set(sizes[: -behind - 1]) <= {1}
     return (bias, [node, after]) if bias is not None and bias.shape == (size,) and along else None
 
 
@@ -199,6 +232,7 @@ def _batch_norm(node: ir.Node) -> Layer | None:
             return None
     config = {
         "rank": len(value.shape) - 2,
+        "last": node.domain == CHANNELS_LAST or len(value.shape) == 2,
         "features": next(iter(weights.values())).shape[0],
         "epsilon": _decimal(_number(node, "epsilon", 1e-5)),
         "momentum": round(1 - _decimal(_number(node, "momentum", 0.9)), 7),

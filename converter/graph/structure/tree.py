@@ -8,7 +8,7 @@ cannot be is dissolved into the one around it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,24 +65,27 @@ class Block:
     """Open dimensions that it needs and that none of its tensors has."""
 
 
-def tree_of(model: ir.Model, sizes: Sizes) -> Block:
+def tree_of(model: ir.Model, sizes: Sizes, takes: Callable[[Layer], bool]) -> Block:
     """Return the tree of a graph.
 
     Args:
         model: prepared for the target; left as it is.
         sizes: which of its values are numbers.
+        takes: whether the framework has such a layer.
     """
     graph, scopes = model.graph, Scopes(model)
     root = Block(None, inputs=list(graph.inputs), outputs=list(graph.outputs))
-    root.steps = _grouped(_steps(model, sizes, scopes), 0)
+    root.steps = _grouped(_steps(model, sizes, scopes, takes), 0)
     _finish(root, set(root.outputs))
     root.inputs, root.outputs = list(graph.inputs), list(graph.outputs)
     return root
 
 
-def _steps(model: ir.Model, sizes: Sizes, scopes: Scopes) -> list[Step]:
+def _steps(
+    model: ir.Model, sizes: Sizes, scopes: Scopes, takes: Callable[[Layer], bool]
+) -> list[Step]:
     """Return what is left of a graph without numbers, constants and weights that are turned."""
-    layers = layers_of(model)
+    layers = layers_of(model, takes)
     steps = []
     for node in model.graph:
         layer = layers.get(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import onnx_ir as ir
 
 from converter.graph.structure.layers import Layer, short
 from converter.graph.structure.weights import weight_of
-from converter.source.expressions import Text
+from converter.source.expressions import Text, call, number
 from converter.source.made import Argument, Arguments, Made
 from converter.source.pytorch.dtypes import word
 
@@ -27,13 +28,29 @@ def constructor(layer: Layer) -> Made:
         NotWritable: the weights have a type that PyTorch has no layers of.
     """
     class_name, arguments = _KINDS[layer.kind](layer.config)
+    pads = layer.config.get("padding", ())
     first = next(iter(layer.weights.values()))
     dtype = Text(word(first.dtype))
     arguments.append(Argument("dtype", dtype, Text("torch.float32")))
     if layer.kind == "BatchNorm":
         weights, fills = _statistics(layer)
         return Made(class_name, arguments, weights, fills)
+    if any(begin != end for begin, end in pads):
+        return Made(class_name, arguments, layer.weights, given=partial(_padded, pads))
     return Made(class_name, arguments, layer.weights)
+
+
+def takes(layer: Layer) -> bool:
+    """Tell whether PyTorch has such a layer; before the others it pads, the transposed crop."""
+    pads = layer.config.get("padding", ())
+    even = pads != "same" and all(begin == end for begin, end in pads)
+    return even or (layer.kind == "Conv" and pads != "same")
+
+
+def _padded(pads: tuple[tuple[int, int], ...], value: Text) -> Text:
+    """Return a value with zeros around it, more on one side than on the other."""
+    flat = tuple(amount for pair in reversed(pads) for amount in pair)
+    return call("F.pad", value, number(flat))
 
 
 def _statistics(layer: Layer) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -75,6 +92,9 @@ def _linear(config: dict[str, Any]) -> tuple[str, Arguments]:
 
 
 def _window(config: dict[str, Any], transposed: bool) -> Arguments:
+    pads = config["padding"]
+    even = all(begin == end for begin, end in pads)
+    config = config | {"padding": tuple(b for b, _ in pads) if even else (0,) * len(pads)}
     brief = {
         name: short(value) if isinstance(value, tuple) else value for name, value in config.items()
     }

@@ -17,14 +17,16 @@ from converter.graph.structure.weights import weight_of
 from converter.naming import identifier
 from converter.rebuild.graph_values import role_of
 from converter.rebuild.prepare import plain_domain, version_of
-from converter.source.classes import Definition, Drafting, Member, collected, is_list, settle
+from converter.source.classes import Definition, Drafting, settle
+from converter.source.constructors import constructor_lines, type_of
+from converter.source.docstrings import docstring
 from converter.source.expressions import Text, call, combined, number
 from converter.source.extract import Extraction
-from converter.source.formatting import LINE_LENGTH, formatted
+from converter.source.formatting import formatted
 from converter.source.handlers import written_out
-from converter.source.made import REQUIRED, Made
+from converter.source.made import Made
 from converter.source.pytorch.dtypes import word
-from converter.source.pytorch.layers import constructor
+from converter.source.pytorch.layers import constructor, takes
 from converter.source.pytorch.operators import spells
 from converter.source.refusals import refuse
 from converter.source.view import View
@@ -39,6 +41,7 @@ OWN_NAMES = frozenset(
 class PyTorch:
     """How PyTorch spells what is no Python."""
 
+    maximum, minimum = "max", "min"
     attributes = frozenset(dir(torch.nn.Module())) | {"training"}
 
     def __init__(self, model: ir.Model) -> None:
@@ -54,6 +57,10 @@ class PyTorch:
     def names(self) -> set[str]:
         """What means something in the module, and what the handlers' functions may be called."""
         return self.defined | self.functions
+
+    def takes(self, layer: Layer) -> bool:
+        """Tell whether PyTorch has such a layer."""
+        return takes(layer)
 
     def constructor(self, layer: Layer) -> Made:
         """Return how a layer is made."""
@@ -74,6 +81,10 @@ class PyTorch:
         """Return the size of a tensor's axis."""
         return combined(f"{value}.shape[{axis}]", 4, value)
 
+    def scalar(self, text: Text, dtype: ir.DataType) -> Text:
+        """Return a size as an operand of arithmetic: PyTorch's are Python's integers."""
+        return text
+
     def tensor(self, view: View, value: Any, dtype: ir.DataType) -> Text:
         """Return a tensor of numbers that are known."""
         single = dtype == ir.DataType.FLOAT
@@ -83,6 +94,30 @@ class PyTorch:
         else:
             text = view.size(value, single)
         return call("torch.tensor", text, dtype=word(dtype), device=view.device())
+
+    def repeated(self, item: str, count: int) -> str:
+        """Return a list of members that are all made alike."""
+        return f"nn.ModuleList({item} for _ in range({count}))"
+
+    def listed(self, items: list[str]) -> str:
+        """Return a list of members."""
+        return f"nn.ModuleList([{', '.join(items)}])"
+
+    def mapped(self, items: dict[str, str]) -> str:
+        """Return members by their numbers, which have gaps."""
+        pairs = ", ".join(f'"{key}": {item}' for key, item in items.items())
+        return f"nn.ModuleDict({{{pairs}}})"
+
+    def hold(self, value: ir.Value, name: str) -> str:
+        """Return the statement that makes room for a weight or constant of a class itself."""
+        weight = weight_of(value)
+        shape = number(weight.shape if weight is not None else tuple(value.shape or ()))
+        dtype = word(weight.dtype if weight is not None else value.dtype)
+        keyword = "" if dtype == "torch.float32" else f", dtype={dtype}"
+        if weight is not None and role_of(weight.initializer) == "parameter":
+            return f"self.{name} = nn.Parameter(torch.empty({shape}{keyword}))"
+        persistent = "" if weight is not None else ", persistent=False"
+        return f'self.register_buffer("{name}", torch.empty({shape}{keyword}){persistent})'
 
     def written_out(self, view: View) -> Text:
         """Return the call of a function that is written from the operator's handler."""
@@ -97,7 +132,7 @@ def write(model: ir.Model, name: str = "Model") -> Written:
     """
     refuse(model)
     sizes = Sizes(model)
-    root = tree_of(model, sizes)
+    root = tree_of(model, sizes, takes)
     classes = json.loads(model.graph.metadata_props.get(CLASSES, "{}"))
     root_name = identifier(classes.get("", name).rpartition(".")[2]) or name
     language = PyTorch(model)
@@ -113,7 +148,7 @@ def write(model: ir.Model, name: str = "Model") -> Written:
         _head(root_name, list(extraction.imports)),
         *extraction.definitions.values(),
         *(
-            _class(definition, model, classes, ties if definition is drafted.definition else [])
+            _class(definition, language, classes, ties if definition is drafted.definition else [])
             for definition in drafting.definitions
         ),
     ]
@@ -137,12 +172,18 @@ IMPORTS = (
 
 
 def _class(
-    definition: Definition, model: ir.Model, classes: dict[str, str], ties: list[str]
+    definition: Definition, language: PyTorch, classes: dict[str, str], ties: list[str]
 ) -> str:
     first = definition.first
-    made = textwrap.indent("\n".join(_constructor(definition) + ties), "        ")
-    parameters = "".join(f", {name}: {_kind(definition, name)}" for name in definition.parameters)
-    lines = [f"class {definition.name}(nn.Module):", *_docstring(definition, model, classes), ""]
+    made = textwrap.indent("\n".join(constructor_lines(definition, language) + ties), "        ")
+    parameters = "".join(
+        f", {name}: {type_of(definition, name, 'torch.dtype')}" for name in definition.parameters
+    )
+    lines = [
+        f"class {definition.name}(nn.Module):",
+        *docstring(definition, language.model, classes),
+        "",
+    ]
     if made:
         lines += [
             f"    def __init__(self{parameters}) -> None:",
@@ -157,104 +198,6 @@ def _class(
     lines.append(f"    def forward(self{arguments}) -> {result}:")
     lines.append(textwrap.indent("\n".join(first.lines), "        "))
     return "\n".join(lines) + "\n"
-
-
-def _kind(definition: Definition, parameter: str) -> str:
-    for (member, argument), name in definition.places.items():
-        if name == parameter:
-            values = {
-                type(drafted.members[member].arguments[argument].value).__name__
-                for drafted in definition.instances
-            }
-            if values == {"tuple"}:
-                return "tuple[int, ...]"
-            if values == {"Text"}:
-                return "torch.dtype"
-            return values.pop() if len(values) == 1 else "int | tuple[int, ...]"
-    raise KeyError(parameter)
-
-
-def _docstring(definition: Definition, model: ir.Model, classes: dict[str, str]) -> list[str]:
-    text = f'"""{plain_words(_origin(definition, model, classes))}"""'
-    return textwrap.wrap(
-        text, LINE_LENGTH, initial_indent="    ", subsequent_indent="    ",
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
-
-
-def _origin(definition: Definition, model: ir.Model, classes: dict[str, str]) -> str:
-    path = definition.first.path
-    if not path:
-        shapes = ", ".join(_border(value) for value in model.graph.inputs)
-        results = ", ".join(_border(value) for value in model.graph.outputs)
-        return f"{shapes} -> {results}."
-    source, _, _ = classes.get(path, "").rpartition(".")
-    return f"`{path}` of the source" + (f", from `{source}`." if source else ".")
-
-
-def _border(value: ir.Value) -> str:
-    shape = ", ".join(str(size) for size in value.shape) if value.shape is not None else "..."
-    dtype = str(value.dtype).rpartition(".")[2].lower() if value.dtype is not None else "tensor"
-    dtype = {"float": "float32", "double": "float64"}.get(dtype, dtype)
-    return f"{value.name} {dtype} [{shape}]"
-
-
-def plain_words(text: str) -> str:
-    """Return a text from the model's file as it may stand in a docstring: nothing can end it."""
-    text = text.replace("\\", "\\\\").replace('"', "'")
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _constructor(definition: Definition) -> list[str]:
-    members, lines, done = definition.first.members, [], set()
-    collections = collected(members)
-    for index, member in enumerate(members):
-        name, dot, _ = member.path.partition(".")
-        if not dot:
-            lines.append(f"self.{name} = {_made(definition, index, member)}")
-        elif name not in done:
-            done.add(name)
-            lines.append(f"self.{name} = {_collection(definition, name, collections[name])}")
-    for value, name in definition.first.held.items():
-        lines.append(f"self.{_held(value, name)}")
-    return lines
-
-
-def _held(value: ir.Value, name: str) -> str:
-    weight = weight_of(value)
-    shape = number(weight.shape if weight is not None else tuple(value.shape or ()))
-    dtype = word(weight.dtype if weight is not None else value.dtype)
-    keyword = "" if dtype == "torch.float32" else f", dtype={dtype}"
-    if weight is not None and role_of(weight.initializer) == "parameter":
-        return f"{name} = nn.Parameter(torch.empty({shape}{keyword}))"
-    persistent = "" if weight is not None else ", persistent=False"
-    return f'register_buffer("{name}", torch.empty({shape}{keyword}){persistent})'
-
-
-def _made(definition: Definition, index: int, member: Member) -> str:
-    texts = []
-    for position, argument in enumerate(member.arguments):
-        parameter = definition.places.get((index, position))
-        if parameter is None and argument.value == argument.default:
-            continue
-        text = parameter or number(argument.value)
-        texts.append(text if argument.default is REQUIRED else f"{argument.name}={text}")
-    return f"{member.class_name}({', '.join(texts)})"
-
-
-def _collection(definition: Definition, name: str, numbers: list[str]) -> str:
-    made = {
-        member.path.partition(".")[2]: _made(definition, index, member)
-        for index, member in enumerate(definition.first.members)
-        if member.path.startswith(f"{name}.")
-    }
-    if not is_list(numbers):
-        pairs = ", ".join(f'"{key}": {made[key]}' for key in sorted(made, key=int))
-        return f"nn.ModuleDict({{{pairs}}})"
-    items = [made[str(index)] for index in range(len(made))]
-    if len(items) > 1 and len(set(items)) == 1:
-        return f"nn.ModuleList({items[0]} for _ in range({len(items)}))"
-    return f"nn.ModuleList([{', '.join(items)}])"
 
 
 FILL = """\

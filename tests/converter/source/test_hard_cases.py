@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import converter
+from converter.source.check import loaded
 from converter.source.errors import NotWritable
-from converter.source.pytorch.check import loaded
 
 PAYLOAD = 'x"""\nraise SystemExit("the file ran")\n"""\\'
 

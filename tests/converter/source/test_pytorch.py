@@ -115,7 +115,7 @@ def test_repeated_blocks_are_one_class_and_a_loop(tmp_path: Path) -> None:
 
 
 def test_weights_keep_their_names_and_bits(tmp_path: Path) -> None:
-    from converter.source.pytorch.check import loaded
+    from converter.source.check import loaded
 
     model, _ = converted("unet", "torch", tmp_path / "out")
     mine, theirs = loaded(tmp_path / "out" / "source").state_dict(), model.state_dict()

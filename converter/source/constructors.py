@@ -1,0 +1,71 @@
+"""The constructor of a written class: its members, in the order of their first call."""
+
+from __future__ import annotations
+
+from converter.source.body import Language
+from converter.source.classes import Definition, Member, collected, is_list
+from converter.source.expressions import number
+from converter.source.made import REQUIRED
+
+
+def constructor_lines(definition: Definition, language: Language) -> list[str]:
+    """Return the statements that make a class's members."""
+    members, lines, done = definition.first.members, [], set()
+    collections = collected(members)
+    for index, member in enumerate(members):
+        name, dot, _ = member.path.partition(".")
+        if not dot:
+            lines.append(f"self.{name} = {_made(definition, index, member)}")
+        elif name not in done:
+            done.add(name)
+            lines.append(
+                f"self.{name} = {_collection(definition, name, collections[name], language)}"
+            )
+    for value, name in definition.first.held.items():
+        lines.append(language.hold(value, name))
+    return lines
+
+
+def _made(definition: Definition, index: int, member: Member) -> str:
+    texts = []
+    for position, argument in enumerate(member.arguments):
+        parameter = definition.places.get((index, position))
+        if parameter is None and argument.value == argument.default:
+            continue
+        text = parameter or number(argument.value)
+        texts.append(text if argument.default is REQUIRED else f"{argument.name}={text}")
+    return f"{member.class_name}({', '.join(texts)})"
+
+
+def _collection(definition: Definition, name: str, numbers: list[str], language: Language) -> str:
+    made = {
+        member.path.partition(".")[2]: _made(definition, index, member)
+        for index, member in enumerate(definition.first.members)
+        if member.path.startswith(f"{name}.")
+    }
+    if not is_list(numbers):
+        return language.mapped({key: made[key] for key in sorted(made, key=int)})
+    items = [made[str(index)] for index in range(len(made))]
+    if len(items) > 1 and len(set(items)) == 1:
+        return language.repeated(items[0], len(items))
+    return language.listed(items)
+
+
+def type_of(definition: Definition, parameter: str, dtype: str) -> str:
+    """Return the type of an argument of a constructor.
+
+    Args:
+        dtype: what the framework's types of elements are.
+    """
+    for (member, argument), name in definition.places.items():
+        if name == parameter:
+            values = {
+                type(drafted.members[member].arguments[argument].value).__name__
+                for drafted in definition.instances
+            }
+            if values == {"tuple"}:
+                return "tuple[int, ...]"
+            if values == {"Text"}:
+                return dtype
+            return values.pop() if len(values) == 1 else "int | tuple[int, ...]"
+    raise KeyError(parameter)

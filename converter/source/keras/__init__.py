@@ -1,0 +1,1 @@
+"""Keras as a language: real layers, and `keras.ops` for the rest."""

@@ -1,0 +1,224 @@
+"""Puts a Keras module together: imports, classes, and the function that loads it."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+import onnx_ir as ir
+
+from converter.graph.structure.layers import Layer
+from converter.graph.structure.scopes import CLASSES
+from converter.graph.structure.sizes import Sizes
+from converter.graph.structure.tree import tree_of
+from converter.graph.structure.weights import weight_of
+from converter.naming import identifier
+from converter.rebuild.graph_values import role_of
+from converter.rebuild.prepare import plain_domain, version_of
+from converter.source.classes import Definition, Drafting, settle
+from converter.source.constructors import constructor_lines, type_of
+from converter.source.docstrings import docstring
+from converter.source.errors import NotWritable
+from converter.source.expressions import Text, call, combined, number
+from converter.source.extract import Extraction
+from converter.source.formatting import formatted
+from converter.source.handlers import written_out
+from converter.source.keras.dtypes import WORDS, word
+from converter.source.keras.layers import constructor, takes
+from converter.source.keras.operators import last, spells
+from converter.source.made import Made
+from converter.source.refusals import refuse
+from converter.source.view import View
+from converter.source.written import Written, collect
+
+OWN_NAMES = frozenset({"keras", "layers", "ops", "Path", "load", "WEIGHTS", "INPUTS"})
+"""Names that mean something in every module."""
+
+IMPORTS = (
+    "from __future__ import annotations", "from pathlib import Path",
+    "import keras", "from keras import layers, ops",
+)  # fmt: skip
+"""Sorted, and thinned out, when the text is formatted."""
+
+
+class Keras:
+    """How Keras spells what is no Python."""
+
+    maximum, minimum = "ops.maximum", "ops.minimum"
+
+    def __init__(self, model: ir.Model) -> None:
+        import keras
+
+        from converter.rebuild.tensorflow import load_handlers
+
+        self.model = model
+        self.handlers = load_handlers()
+        self.attributes = frozenset(dir(keras.Model))
+        self.defined = set(OWN_NAMES)
+        self.extraction = Extraction(self.defined, IMPORTS)
+        self.functions = {handler.function.__name__ for handler in self.handlers}
+
+    @property
+    def names(self) -> set[str]:
+        """What means something in the module, and what the handlers' functions may be called."""
+        return self.defined | self.functions
+
+    def define(self, name: str) -> None:
+        """Take a name for the whole module."""
+        self.defined.add(name)
+
+    def takes(self, layer: Layer) -> bool:
+        """Tell whether Keras has such a layer."""
+        return takes(layer)
+
+    def constructor(self, layer: Layer) -> Made:
+        """Return how a layer is made."""
+        return constructor(layer)
+
+    def spell(self, view: View) -> Text | None:
+        """Return a node's expression, ``None`` where no single one says it."""
+        domain = plain_domain(view.node.domain)
+        table, version = (last, 1) if domain else (spells, version_of(view.node, self.model))
+        if domain not in ("", "equiport"):
+            return None
+        speller = table.find(view.node.op_type, version)
+        return speller(view) if speller is not None else None
+
+    def shape(self, value: Text, axis: int) -> Text:
+        """Return the size of a tensor's axis."""
+        return combined(f"ops.shape({value})[{axis}]", 4, value)
+
+    def scalar(self, text: Text, dtype: ir.DataType) -> Text:
+        """Return a size as an operand of arithmetic: a backend may hold it as another integer."""
+        return call("ops.cast", text, word(dtype))
+
+    def tensor(self, view: View, value: object, dtype: ir.DataType) -> Text:
+        """Return a tensor of numbers that are known."""
+        single = dtype == ir.DataType.FLOAT
+        if isinstance(value, tuple):
+            text = Text(f"[{', '.join(view.size(item, single).text for item in value)}]")
+        else:
+            text = view.size(value, single)
+        return call("ops.convert_to_tensor", text, word(dtype))
+
+    def repeated(self, item: str, count: int) -> str:
+        """Return a list of members that are all made alike."""
+        return f"[{item} for _ in range({count})]"
+
+    def listed(self, items: list[str]) -> str:
+        """Return a list of members."""
+        return f"[{', '.join(items)}]"
+
+    def mapped(self, items: dict[str, str]) -> str:
+        """Return members by their numbers, which have gaps."""
+        return f"{{{', '.join(f'{key!r}: {item}' for key, item in items.items())}}}"
+
+    def hold(self, value: ir.Value, name: str) -> str:
+        """Return the statement that makes room for a weight or constant of a class itself."""
+        weight = weight_of(value)
+        shape = number(weight.shape if weight is not None else tuple(value.shape or ()))
+        dtype = word(weight.dtype if weight is not None else value.dtype)
+        trained = weight is not None and role_of(weight.initializer) == "parameter"
+        given = [f'name="{name}"', f"shape={shape}", 'initializer="zeros"']
+        given += [] if dtype == '"float32"' else [f"dtype={dtype}"]
+        given += [] if trained else ["trainable=False"]
+        return f"self.{name} = self.add_weight({', '.join(given)})"
+
+    def written_out(self, view: View) -> Text:
+        """Return the call of a function that is written from the operator's handler."""
+        return written_out(view, self.handlers, self.model, self.extraction)
+
+
+def write(model: ir.Model, name: str = "Model") -> Written:
+    """Write a prepared graph as a Keras module.
+
+    Raises:
+        NotWritable: the graph has something that the writer has no words for.
+    """
+    refuse(model)
+    sizes = Sizes(model)
+    classes = json.loads(model.graph.metadata_props.get(CLASSES, "{}"))
+    language = Keras(model)
+    root_name = identifier(classes.get("", name).rpartition(".")[2]) or name
+    drafting = Drafting(sizes, language, root_name)
+    drafted = drafting.draft(tree_of(model, sizes, takes))
+    settle(drafting.definitions)
+    extraction = language.extraction
+    written = collect(drafted)
+    own = drafting.definitions[-1].name
+    parts = [
+        _head(root_name, list(extraction.imports), bool(extraction.definitions)),
+        *extraction.definitions.values(),
+        *(_class(definition, language, classes) for definition in drafting.definitions),
+        LOADING.replace("CLASS", own).replace("SPECS", _specs(model)),
+    ]
+    written.text = formatted("\n\n".join(parts))
+    return written
+
+
+def _head(name: str, imports: list[str], bound: bool) -> str:
+    """Return docstring and imports; ``bound``: something needs TensorFlow itself."""
+    words = f"{name}, in Keras 3."
+    if bound:
+        words += "\n\nIt runs on the TensorFlow backend: Keras has not all that it needs.\n"
+    return "\n".join([f'"""{words}"""', "", *dict.fromkeys([*IMPORTS, *imports]), ""])
+
+
+def _class(definition: Definition, language: Keras, classes: dict[str, str]) -> str:
+    first = definition.first
+    made = textwrap.indent("\n".join(constructor_lines(definition, language)), "        ")
+    parameters = "".join(
+        f", {name}: {type_of(definition, name, 'str')}" for name in definition.parameters
+    )
+    base = "keras.Model" if first.block.scope is None else "layers.Layer"
+    values = [value for drafted in definition.instances for value in drafted.block.inputs]
+    mixed = any(
+        value.dtype is not None and value.dtype.is_floating_point()
+        and value.dtype != ir.DataType.FLOAT for value in values
+    )  # fmt: skip
+    lines = [
+        '@keras.saving.register_keras_serializable("model")',
+        f"class {definition.name}({base}):",
+        *docstring(definition, language.model, classes),
+        "",
+        f"    def __init__(self{parameters}, **kwargs) -> None:",
+        f"        super().__init__({'autocast=False, ' if mixed else ''}**kwargs)",
+        made,
+        "",
+        f"    def call(self, {', '.join([*first.arguments, *first.sizes])}):",
+        textwrap.indent("\n".join(first.lines), "        "),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _specs(model: ir.Model) -> str:
+    """Return shape and type of each input."""
+    specs = []
+    for value in model.graph.inputs:
+        if value.shape is None or value.dtype not in WORDS or not len(value.shape):
+            raise NotWritable(f"an input such as {value.name}: its rank is 0 or not known")
+        shape = tuple(size if isinstance(size, int) else None for size in value.shape)
+        specs.append(f"({shape!r}, {word(value.dtype)})")
+    return f"[{', '.join(specs)}]"
+
+
+LOADING = '''
+WEIGHTS = Path(__file__).with_name("model.weights.h5")
+
+INPUTS = SPECS
+"""Shape and type of each input; ``None`` is any size."""
+
+
+def build() -> CLASS:
+    """Return the model with new weights."""
+    model = CLASS()
+    model(*(keras.Input(batch_shape=shape, dtype=dtype) for shape, dtype in INPUTS))
+    return model
+
+
+def load(path: Path = WEIGHTS) -> CLASS:
+    """Return the model with its weights."""
+    model = build()
+    model.load_weights(path)
+    return model
+'''
