@@ -51,6 +51,19 @@ def _where(view: View) -> Text | None:
     return call("ops.where", view.tensor(0), view.tensor(1), view.tensor(2))
 
 
+@spells("Round", since=11)
+def _round(view: View) -> Text:
+    return call("ops.round", view.tensor(0))
+
+
+@spells("CumSum", since=11)
+def _cumulated(view: View) -> Text | None:
+    axis = view.number(1)
+    if not isinstance(axis, int) or view.attribute("exclusive", 0) or view.attribute("reverse", 0):
+        return None
+    return call("ops.cumsum", view.tensor(0), axis=axis)
+
+
 @spells("Gelu", since=20)
 def _gelu(view: View) -> Text:
     exact = view.attribute("approximate", "none") == "none"

@@ -158,3 +158,17 @@ def _pad(view: View) -> Text | None:
     fill = view.optional(2)
     value = None if fill is None or str(fill) in ("0", "0.0") else fill
     return call("ops.pad", view.tensor(0), pairs, constant_values=value)
+
+
+@spells("GatherElements", since=11)
+def _take_along(view: View) -> Text:
+    axis = view.attribute("axis", 0)
+    return call("ops.take_along_axis", view.tensor(0), view.tensor(1), axis=axis)
+
+
+@spells("Tile", since=6)
+def _tile(view: View) -> Text | None:
+    counts = view.number(1)
+    if counts is None or not isinstance(counts, tuple):
+        return None
+    return call("ops.tile", view.tensor(0), _tuple([view.size(count) for count in counts]))
