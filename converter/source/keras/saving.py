@@ -48,4 +48,4 @@ def variable_at(model: Any, place: str) -> Any:
 def _turned(weight: Weight) -> np.ndarray:
     assert weight.initializer.const_value is not None
     array = weight.initializer.const_value.numpy()
-    return np.ascontiguousarray(array.transpose(weight.permutation))
+    return np.array(array.transpose(weight.permutation), order="C")

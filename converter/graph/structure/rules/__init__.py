@@ -10,9 +10,11 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from converter.graph.clean import keeping_weights
-from converter.graph.structure.rules import dense, embedding, gelu, normalization
+from converter.graph.structure.rules import dense, embedding, gelu, normalization, sequence
 
-RULES = (normalization.recover, dense.recover, gelu.recover, embedding.recover)
+RULES = (
+    normalization.recover, dense.recover, gelu.recover, embedding.recover, sequence.recover,
+)  # fmt: skip
 
 
 def recover(model: ir.Model) -> int:

@@ -1,9 +1,9 @@
-"""Pooling; channels are the last axis."""
+"""Pooling, and convolutions whose kernel is computed; channels are the last axis."""
 
 from __future__ import annotations
 
 from converter.graph.structure.layers import short
-from converter.source.expressions import Text, call, number
+from converter.source.expressions import SUM, Text, call, infix, number
 from converter.source.keras.operators.table import last
 from converter.source.view import View
 
@@ -16,6 +16,28 @@ def _max_pool(view: View) -> Text | None:
 @last("AveragePool", since=1)
 def _average_pool(view: View) -> Text | None:
     return _pooled(view, "average_pool")
+
+
+@last("Conv", since=1)
+def _conv(view: View) -> Text | None:
+    rank = (view.rank(0) or 0) - 2
+    flat = view.attribute("pads", (0,) * 2 * rank)
+    strides, widths = (view.attribute(n, (1,) * rank) for n in ("strides", "dilations"))
+    if rank not in (1, 2, 3) or view.attribute("auto_pad", "NOTSET") != "NOTSET":
+        return None
+    if set(strides) != {1} and set(widths) != {1}:
+        return None
+    value, kernel = view.tensor(0), view.tensor(1)
+    if any(flat):
+        amounts = ((0, 0), *zip(flat[:rank], flat[rank:], strict=True), (0, 0))
+        value = call("ops.pad", value, number(amounts))
+    keywords = {}
+    if set(strides) != {1}:
+        keywords["strides"] = number(short(strides))
+    if set(widths) != {1}:
+        keywords["dilation_rate"] = number(short(widths))
+    made = call("ops.conv", value, kernel, **keywords)
+    return infix("+", SUM, made, view.tensor(2)) if view.has(2) else made
 
 
 def _pooled(view: View, function: str) -> Text | None:
@@ -34,5 +56,5 @@ def _pooled(view: View, function: str) -> Text | None:
         least = 'float("-inf")' if function == "max_pool" else None
         value = call("ops.pad", value, number(amounts), constant_values=least)
     strides = view.attribute("strides", (1,) * rank)
-    own = None if strides == kernel else number(short(strides))
-    return call(f"ops.{function}", value, number(short(kernel)), strides=own)
+    # JAX's backend has no default for the strides.
+    return call(f"ops.{function}", value, number(short(kernel)), number(short(strides)))
