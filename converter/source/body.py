@@ -123,6 +123,7 @@ def written(
         try:
             body = Body(block, arguments, members, sizes, language, hoisted)
             body.write()
+            block.parameters = body.parameters
             return body
         except NoDimension as error:
             if error.symbol not in hoisted:
@@ -227,7 +228,8 @@ class Body:
         self.flush(before)
         # What every call gets is written down before: the loop changes what it is made of.
         others = [self._kept(self.read(value), self._wish(value)) for value in first.inputs[1:]]
-        extents = [self._kept(text, "size") for text in self._sizes_of(first)]
+        sizes = self._sizes_of(first).items()
+        extents = [f"{name}={self._kept(text, 'size')}" for name, text in sizes]
         variable = self.fresh("layer")
         result = steps[-1].outputs[0]
         self.lines.append(f"for {variable} in {collection}:")
@@ -351,14 +353,15 @@ class Body:
         made = self.members.made.get(id(step))
         if made is not None and made.given is not None:
             arguments = [made.given(arguments[0])]
-        text = expressions.call(called, *arguments, *self._sizes_of(step))
+        text = expressions.call(called, *arguments, **self._sizes_of(step))
         return made.taken(text) if made is not None and made.taken is not None else text
 
-    def _sizes_of(self, step: Step) -> list[Text]:
-        """Return the open dimensions that a call is given."""
+    def _sizes_of(self, step: Step) -> dict[str, Text]:
+        """Return the open dimensions that a call is given, by name: Keras takes numbers so alone."""
         if not isinstance(step.what, Block):
-            return []
-        return [self.size(symbol) for symbol in step.what.sizes]
+            return {}
+        pairs = zip(step.what.parameters, step.what.sizes, strict=True)
+        return {name: self.size(symbol) for name, symbol in pairs}
 
     def size(self, number: Any, single: bool = False) -> Text:
         """Return a number or a size as an expression; a tensor of that size says it best."""

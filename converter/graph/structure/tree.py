@@ -63,6 +63,8 @@ class Block:
     held: list[ir.Value] = field(default_factory=list)
     sizes: list[Any] = field(default_factory=list)
     """Open dimensions that it needs and that none of its tensors has."""
+    parameters: list[str] = field(default_factory=list)
+    """What its function calls them, once it is written."""
 
 
 def tree_of(model: ir.Model, sizes: Sizes, takes: Callable[[Layer], bool]) -> Block:
@@ -132,8 +134,11 @@ def is_held(value: ir.Value) -> bool:
 
 
 def _grouped(steps: list[Step], depth: int) -> list[Step]:
-    """Put the steps of each call together, and order what comes out; calls in a circle dissolve."""
-    dissolved: set[Scope] = set()
+    """Put the steps of each call together, and order what comes out; calls in a circle dissolve.
+
+    So do calls that read no tensor: a Keras layer cannot be called with nothing.
+    """
+    dissolved: set[Scope] = _reading_nothing(steps, depth)
     while True:
         groups: dict[Any, list[Step]] = {}
         for step in steps:
@@ -154,6 +159,18 @@ def _grouped(steps: list[Step], depth: int) -> list[Step]:
             block = Block(key, _grouped(members, depth + 1))
             result.append(Step(block, [], []))
     return result
+
+
+def _reading_nothing(steps: list[Step], depth: int) -> set[Scope]:
+    """Return the calls at a depth that compute from weights and constants alone."""
+    read: dict[Scope, set[ir.Value]] = {}
+    made: dict[Scope, set[ir.Value]] = {}
+    for step in steps:
+        if len(step.scope) > depth:
+            scope = step.scope[depth]
+            read.setdefault(scope, set()).update(v for v in step.inputs if not is_held(v))
+            made.setdefault(scope, set()).update(step.outputs)
+    return {scope for scope in read if not read[scope] - made[scope]}
 
 
 def _ordered(groups: dict[Any, list[Step]]) -> tuple[list[Any], set[Scope]]:
