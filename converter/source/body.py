@@ -34,6 +34,8 @@ WIDTH, DEPTH = 64, 3
 class Language(Protocol):
     """How a framework spells what is no Python."""
 
+    names_members: bool
+    """Whether a member is told its name when it is made."""
     maximum: str
     minimum: str
     """Functions that return the larger and the smaller of two sizes."""
@@ -357,7 +359,7 @@ class Body:
         return made.taken(text) if made is not None and made.taken is not None else text
 
     def _sizes_of(self, step: Step) -> dict[str, Text]:
-        """Return the open dimensions that a call is given, by name: Keras takes numbers so alone."""
+        """Return the open dimensions that a call is given, by name, as Keras wants numbers."""
         if not isinstance(step.what, Block):
             return {}
         pairs = zip(step.what.parameters, step.what.sizes, strict=True)

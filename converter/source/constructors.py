@@ -15,7 +15,7 @@ def constructor_lines(definition: Definition, language: Language) -> list[str]:
     for index, member in enumerate(members):
         name, dot, _ = member.path.partition(".")
         if not dot:
-            lines.append(f"self.{name} = {_made(definition, index, member)}")
+            lines.append(f"self.{name} = {_made(definition, index, member, language)}")
         elif name not in done:
             done.add(name)
             lines.append(
@@ -26,7 +26,7 @@ def constructor_lines(definition: Definition, language: Language) -> list[str]:
     return lines
 
 
-def _made(definition: Definition, index: int, member: Member) -> str:
+def _made(definition: Definition, index: int, member: Member, language: Language) -> str:
     texts = []
     for position, argument in enumerate(member.arguments):
         parameter = definition.places.get((index, position))
@@ -34,12 +34,14 @@ def _made(definition: Definition, index: int, member: Member) -> str:
             continue
         text = parameter or number(argument.value)
         texts.append(text if argument.default is REQUIRED else f"{argument.name}={text}")
+    if language.names_members and "." not in member.path:
+        texts.append(f'name="{member.path}"')
     return f"{member.class_name}({', '.join(texts)})"
 
 
 def _collection(definition: Definition, name: str, numbers: list[str], language: Language) -> str:
     made = {
-        member.path.partition(".")[2]: _made(definition, index, member)
+        member.path.partition(".")[2]: _made(definition, index, member, language)
         for index, member in enumerate(definition.first.members)
         if member.path.startswith(f"{name}.")
     }

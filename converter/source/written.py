@@ -18,6 +18,7 @@ class Written:
 
     Attributes:
         text: of the module, formatted.
+        root: name of the class that is the model.
         weights: the source's weights, turned.
         fills: what a layer has and the source has not.
         constants: values of the graph that are no weights, and too large to be written.
@@ -25,6 +26,7 @@ class Written:
     """
 
     text: str = ""
+    root: str = ""
     weights: dict[str, Weight] = field(default_factory=dict)
     fills: dict[str, np.ndarray] = field(default_factory=dict)
     constants: dict[str, ir.Value] = field(default_factory=dict)
@@ -33,7 +35,8 @@ class Written:
 
 def collect(drafted: Drafted) -> Written:
     """Return which tensor lies where; the text is still empty."""
-    written = Written()
+    assert drafted.definition is not None
+    written = Written(root=drafted.definition.name)
     _collect(drafted, "", "self", written)
     return written
 

@@ -44,6 +44,7 @@ IMPORTS = (
 class Keras:
     """How Keras spells what is no Python."""
 
+    names_members = True
     maximum, minimum = "ops.maximum", "ops.minimum"
 
     def __init__(self, model: ir.Model) -> None:
@@ -145,12 +146,11 @@ def write(model: ir.Model, name: str = "Model") -> Written:
     settle(drafting.definitions)
     extraction = language.extraction
     written = collect(drafted)
-    own = drafting.definitions[-1].name
     parts = [
         _head(root_name, list(extraction.imports), bool(extraction.definitions)),
         *extraction.definitions.values(),
         *(_class(definition, language, classes) for definition in drafting.definitions),
-        LOADING.replace("CLASS", own).replace("SPECS", _specs(model)),
+        LOADING.replace("CLASS", written.root).replace("SPECS", _specs(model)),
     ]
     written.text = formatted("\n\n".join(parts))
     return written
@@ -188,6 +188,8 @@ def _class(definition: Definition, language: Keras, classes: dict[str, str]) -> 
         f"    def call(self, {', '.join([*first.arguments, *first.sizes])}):",
         textwrap.indent("\n".join(first.lines), "        "),
     ]
+    if first.block.scope is None:
+        lines.append(BUILDING)
     return "\n".join(lines) + "\n"
 
 
@@ -202,6 +204,12 @@ def _specs(model: ir.Model) -> str:
     return f"[{', '.join(specs)}]"
 
 
+BUILDING = '''
+    def build_from_config(self, config) -> None:
+        """Make the variables by a call on symbols; `keras.models.load_model` asks for it."""
+        self(*(keras.Input(batch_shape=shape, dtype=dtype) for shape, dtype in INPUTS))
+'''
+
 LOADING = '''
 WEIGHTS = Path(__file__).with_name("model.weights.h5")
 
@@ -209,16 +217,10 @@ INPUTS = SPECS
 """Shape and type of each input; ``None`` is any size."""
 
 
-def build() -> CLASS:
-    """Return the model with new weights."""
-    model = CLASS()
-    model(*(keras.Input(batch_shape=shape, dtype=dtype) for shape, dtype in INPUTS))
-    return model
-
-
 def load(path: Path = WEIGHTS) -> CLASS:
     """Return the model with its weights."""
-    model = build()
+    model = CLASS()
+    model.build_from_config({})
     model.load_weights(path)
     return model
 '''

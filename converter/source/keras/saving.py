@@ -18,7 +18,8 @@ MODULE, WEIGHTS = "model.py", "model.weights.h5"
 def save(written: Written, folder: Path) -> None:
     """Write ``model.py`` and ``model.weights.h5`` into a folder that exists."""
     folder.joinpath(MODULE).write_text(written.text, encoding="utf-8")
-    model = imported(folder / MODULE).build()
+    model = getattr(imported(folder / MODULE), written.root)()
+    model.build_from_config({})
     fill(model, written)
     model.save_weights(folder / WEIGHTS)
 

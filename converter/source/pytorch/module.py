@@ -41,6 +41,7 @@ OWN_NAMES = frozenset(
 class PyTorch:
     """How PyTorch spells what is no Python."""
 
+    names_members = False
     maximum, minimum = "max", "min"
     attributes = frozenset(dir(torch.nn.Module())) | {"training"}
 
@@ -152,9 +153,8 @@ def write(model: ir.Model, name: str = "Model") -> Written:
             for definition in drafting.definitions
         ),
     ]
-    own = drafting.definitions[-1].name
     fill = FILL if written.constants else ""
-    parts.append(LOADING.replace("CLASS", own).replace("    FILL\n", fill))
+    parts.append(LOADING.replace("CLASS", written.root).replace("    FILL\n", fill))
     written.text = formatted("\n\n".join(parts))
     return written
 

@@ -208,5 +208,5 @@ def test_what_has_no_words_is_named() -> None:
 
 
 def test_other_targets_are_refused_before_any_work() -> None:
-    with pytest.raises(UsageError, match="torch alone"):
-        converter.convert(Less(), "tf", inputs=["x[n,3]"], source=True)
+    with pytest.raises(UsageError, match="torch and tf"):
+        converter.convert(Less(), "keras", inputs=["x[n,3]"], source=True)
