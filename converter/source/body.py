@@ -365,6 +365,17 @@ class Body:
         pairs = zip(step.what.parameters, step.what.sizes, strict=True)
         return {name: self.size(symbol) for name, symbol in pairs}
 
+    def operand(self, number: Any, dtype: ir.DataType) -> Text:
+        """Return a number or a size as an operand of arithmetic on tensors of a type."""
+        single = dtype == ir.DataType.FLOAT
+        if not isinstance(number, sympy.Basic) or number.is_Number:
+            return self.size(number, single)
+        if not number.has(sympy.Float):
+            return self.language.scalar(self.size(number, single), dtype)
+        symbols = sorted(number.free_symbols, key=str)
+        named = {s: self.language.scalar(text, dtype) for s, text in self.dims(symbols).items()}
+        return expressions.size(number, named, single)
+
     def size(self, number: Any, single: bool = False) -> Text:
         """Return a number or a size as an expression; a tensor of that size says it best."""
         if isinstance(number, sympy.Basic) and not number.is_Symbol and not number.is_Number:

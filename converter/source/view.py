@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
-import sympy
 
 from converter.graph.structure.sizes import dims
 from converter.rebuild.graph_values import attribute_value
@@ -46,11 +45,9 @@ class View:
         """Return an input as an expression: a tensor, or a bare number."""
         if not self.is_number(index):
             return self.tensor(index)
-        known = self.number(index)
-        text = self.size(known, self.is_single(index))
-        if isinstance(known, sympy.Basic) and not known.is_Number:
-            dtype = self.body.sizes.dtypes[self.node.inputs[index]]  # type: ignore[index]
-            return self.body.language.scalar(text, dtype)
+        dtype = self.body.sizes.dtypes[self.node.inputs[index]]  # type: ignore[index]
+        text = self.body.operand(self.number(index), dtype)
+        self.used.append(text)
         return text
 
     def tensor(self, index: int) -> Text:
