@@ -34,9 +34,14 @@ def _made(definition: Definition, index: int, member: Member, language: Language
             continue
         text = parameter or number(argument.value)
         texts.append(text if argument.default is REQUIRED else f"{argument.name}={text}")
-    if language.names_members and "." not in member.path:
+    if language.names_members and "." not in member.path and is_scope(member.path):
         texts.append(f'name="{member.path}"')
     return f"{member.class_name}({', '.join(texts)})"
+
+
+def is_scope(name: str) -> bool:
+    """Tell whether TensorFlow takes a name for a scope: ``_first`` and ``größe`` are none."""
+    return name.isascii() and not name.startswith("_")
 
 
 def _collection(definition: Definition, name: str, numbers: list[str], language: Language) -> str:

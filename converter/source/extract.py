@@ -53,7 +53,7 @@ class Extraction:
         chosen = free(name, self.taken | set(dir(builtins)))
         self.taken.add(chosen)
         self.names[module, name] = chosen
-        node = _definition(module, name)
+        node = _Dotted(importlib.import_module(module)).visit(_definition(module, name))
         renamed = {inner: self._found(module, inner) for inner in _globals_of(node)}
         renamed[name] = chosen
         self.definitions[chosen] = _text(node, renamed)
@@ -62,6 +62,9 @@ class Extraction:
     def _found(self, module: str, name: str) -> str:
         """Return what a global name of a module is called in the text, its definition added."""
         holder = importlib.import_module(module)
+        owner, dot, own = name.partition(".")
+        if dot:
+            return self._found(getattr(holder, owner).__name__, own)
         if not hasattr(holder, name):
             if hasattr(builtins, name):
                 return name
@@ -121,11 +124,24 @@ def _definition(module: str, name: str) -> ast.stmt:
             isinstance(target, ast.Name) and target.id == name for target in node.targets
         ):
             return node
+        if isinstance(node, ast.Assign) and (one := _one_of_several(node, name)):
+            return one
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
             continue
         if node.target.id == name and node.value is not None:
             return ast.copy_location(ast.Assign([node.target], node.value), node)
     raise NotWritable(f"{name} has no definition in {module}")
+
+
+def _one_of_several(node: ast.Assign, name: str) -> ast.Assign | None:
+    """Return ``B = 2`` of ``A, B = 1, 2``."""
+    (target, *_), values = node.targets, node.value
+    if not isinstance(target, ast.Tuple) or not isinstance(values, ast.Tuple):
+        return None
+    for own, value in zip(target.elts, values.elts, strict=True):
+        if isinstance(own, ast.Name) and own.id == name:
+            return ast.copy_location(ast.Assign([own], value), node)
+    return None
 
 
 def _is_registration(decorator: ast.expr) -> bool:
@@ -176,6 +192,21 @@ def _globals_of(node: ast.stmt) -> list[str]:
     return [
         name for name in finder.read if name not in finder.bound and not hasattr(builtins, name)
     ]
+
+
+class _Dotted(ast.NodeTransformer):
+    """Makes one name of ``module.function`` where the module is ours: both are written out."""
+
+    def __init__(self, holder: ModuleType) -> None:
+        self.holder = holder
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and "." not in node.value.id:
+            value = getattr(self.holder, node.value.id, None)
+            if isinstance(value, ModuleType) and value.__name__.split(".")[0] in OWN:
+                return ast.copy_location(ast.Name(f"{node.value.id}.{node.attr}", node.ctx), node)
+        return node
 
 
 class _Renamed(ast.NodeTransformer):

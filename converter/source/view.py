@@ -70,6 +70,14 @@ class View:
         self.used.append(text)
         return text
 
+    def sizes(self, numbers: tuple[Any, ...]) -> Text:
+        """Return a shape as a tuple."""
+        parts = [self.size(number) for number in numbers]
+        inner = ", ".join(part.text for part in parts)
+        return expressions.combined(
+            f"({inner},)" if len(parts) == 1 else f"({inner})", ATOM, *parts
+        )
+
     def literal(self, number: Any) -> Text:
         """Return a number that an attribute holds (floats are of single precision)."""
         return Text(expressions.number(number, single=True), ATOM)

@@ -16,7 +16,7 @@ from converter.naming import identifier
 from converter.rebuild.graph_values import role_of
 from converter.rebuild.prepare import plain_domain, version_of
 from converter.source.classes import Definition, Drafting, settle
-from converter.source.constructors import constructor_lines, type_of
+from converter.source.constructors import constructor_lines, is_scope, type_of
 from converter.source.docstrings import docstring
 from converter.source.errors import NotWritable
 from converter.source.expressions import Text, call, combined, number
@@ -120,7 +120,8 @@ class Keras:
         shape = number(weight.shape if weight is not None else tuple(value.shape or ()))
         dtype = word(weight.dtype if weight is not None else value.dtype)
         trained = weight is not None and role_of(weight.initializer) == "parameter"
-        given = [f'name="{name}"', f"shape={shape}", 'initializer="zeros"']
+        given = [f'name="{name}"'] if is_scope(name) else []
+        given += [f"shape={shape}", 'initializer="zeros"']
         given += [] if dtype == '"float32"' else [f"dtype={dtype}"]
         given += [] if trained else ["trainable=False"]
         return f"self.{name} = self.add_weight({', '.join(given)})"

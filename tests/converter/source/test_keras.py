@@ -190,14 +190,32 @@ class Tied(nn.Module):
         return self.lm_head(self.norm(self.wte(ids)) * self.scale.float())
 
 
+class Named(nn.Module):
+    """Names that TensorFlow takes for no scope, a product of vectors, and zeros of an open size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first, self.größe = nn.Linear(4, 4), nn.Linear(4, 4)
+        self._shift = nn.Parameter(torch.randn(4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.größe(torch.relu(self._first(x))) + self._shift
+        return (
+            torch.cat([y @ self._shift[:, None], torch.zeros(x.shape[0], 2)], 1) + y @ y[0][:, None]
+        )
+
+
 SMALL = [
+    (Named(), ["x[n,4]"], {"x": (3, 4)}),
     (Windows(), ["x[n,3,h,w]"], {"x": (2, 3, 17, 21)}),
     (Sizes(), ["x[n,t]", "ids:int64[n,t]"], {"x": (3, 5), "ids": (3, 5)}),
     (Tied(), ["ids:int64[n,t]"], {"ids": (2, 3)}),
 ]
 
 
-@pytest.mark.parametrize(("model", "specs", "shapes"), SMALL, ids=["windows", "sizes", "tied"])
+@pytest.mark.parametrize(
+    ("model", "specs", "shapes"), SMALL, ids=["named", "windows", "sizes", "tied"]
+)
 def test_small_modules(
     model: nn.Module, specs: list[str], shapes: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -12,6 +12,14 @@ infix.register(spells)
 spells("Pow", since=7)(infix.power)
 
 
+@spells("MatMul", since=1)
+def _product(view: View) -> Text:
+    left, right = view.tensor(0), view.tensor(1)
+    if all((view.rank(index) or 0) > 1 for index in range(2)):
+        return between("@", PRODUCT, left, right)
+    return call("ops.matmul", left, right)  # TensorFlow's own @ has no vectors
+
+
 @spells("Div", since=7)
 def _div(view: View) -> Text | None:
     return between("/", PRODUCT, view.arg(0), view.arg(1)) if view.is_float(0) else None

@@ -37,3 +37,16 @@ def _range(view: View) -> Text | None:
         if start == 0:
             arguments = arguments[1:]
     return call("ops.arange", *arguments, dtype=dtype)
+
+
+@spells("ConstantOfShape", since=9)
+def _filled(view: View) -> Text | None:
+    shape = view.number(0)
+    if not isinstance(shape, tuple):
+        return None
+    fill = view.attribute("value", None)
+    value = 0.0 if fill is None else fill.reshape(()).item()
+    sizes, dtype = view.sizes(shape), word(view.dtype_of_output())
+    if not value:
+        return call("ops.zeros", sizes, dtype)
+    return call("ops.full", sizes, view.literal(value), dtype)

@@ -40,3 +40,17 @@ def _range(view: View) -> Text | None:
     return call(
         "torch.arange", *arguments, dtype=None if dtype == "torch.int64" else dtype, device=device
     )
+
+
+@spells("ConstantOfShape", since=9)
+def _filled(view: View) -> Text | None:
+    shape = view.number(0)
+    if not isinstance(shape, tuple):
+        return None
+    fill = view.attribute("value", None)
+    value = 0.0 if fill is None else fill.reshape(()).item()
+    sizes, dtype, device = view.sizes(shape), word(view.dtype_of_output()), view.device()
+    dtype_or_default = None if dtype == "torch.float32" else dtype
+    if not value:
+        return call("torch.zeros", sizes, dtype=dtype_or_default, device=device)
+    return call("torch.full", sizes, view.literal(value), dtype=dtype, device=device)
