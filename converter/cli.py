@@ -65,7 +65,7 @@ def convert(
     ] = False,
     written: Annotated[
         bool,
-        typer.Option("--source", help="Write the target as source code, too (torch so far)."),
+        typer.Option("--source", help="Write source code, too: PyTorch (torch) or Keras (tf)."),
     ] = False,
     keep_failed: Annotated[
         bool, typer.Option("--keep-failed", help="Write a result that does not verify.")

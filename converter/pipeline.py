@@ -146,9 +146,9 @@ def convert(
         budget: seconds for the verification, or ``"30s"``, ``"2m"``, ``"none"``; see
             `verify.verify`.
         signature: which signature of a SavedModel that has several.
-        source: write the target as source code, too (``"torch"`` alone so far): a module of
-            PyTorch's own layers in the folder ``source`` of the artifact, and its text in
-            `Conversion.source`. It is compared with the artifact before anything is handed over.
+        source: write the target as source code, too (``"torch"`` as PyTorch, ``"tf"`` as Keras):
+            a module of the framework's own layers in the folder ``source`` of the artifact, and its
+            text in `Conversion.source`. It is compared with the artifact before anything is handed over.
 
     Raises:
         UsageError: the arguments do not make sense.
