@@ -148,7 +148,8 @@ def convert(
         signature: which signature of a SavedModel that has several.
         source: write the target as source code, too (``"torch"`` as PyTorch, ``"tf"`` as Keras):
             a module of the framework's own layers in the folder ``source`` of the artifact, and its
-            text in `Conversion.source`. It is compared with the artifact before anything is handed over.
+            text in `Conversion.source`. It is compared with the artifact before anything is handed
+            over.
 
     Raises:
         UsageError: the arguments do not make sense.
