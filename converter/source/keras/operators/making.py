@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 import sympy
 
-from converter.source.expressions import Text, call
+from converter.source.expressions import Text, call, number
 from converter.source.keras.dtypes import WORDS, word
 from converter.source.keras.operators.table import spells
 from converter.source.view import View
@@ -47,6 +47,7 @@ def _filled(view: View) -> Text | None:
     fill = view.attribute("value", None)
     value = 0.0 if fill is None else fill.reshape(()).item()
     sizes, dtype = view.sizes(shape), word(view.dtype_of_output())
+    literal = number(value, single=view.dtype_of_output() == ir.DataType.FLOAT)
     if not value:
         return call("ops.zeros", sizes, dtype)
-    return call("ops.full", sizes, view.literal(value), dtype)
+    return call("ops.full", sizes, Text(literal), dtype)

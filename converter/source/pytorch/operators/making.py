@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 import sympy
 
-from converter.source.expressions import Text, call, method
+from converter.source.expressions import Text, call, method, number
 from converter.source.pytorch.dtypes import WORDS, word
 from converter.source.pytorch.operators.table import spells
 from converter.source.view import View
@@ -51,6 +51,7 @@ def _filled(view: View) -> Text | None:
     value = 0.0 if fill is None else fill.reshape(()).item()
     sizes, dtype, device = view.sizes(shape), word(view.dtype_of_output()), view.device()
     dtype_or_default = None if dtype == "torch.float32" else dtype
+    literal = number(value, single=view.dtype_of_output() == ir.DataType.FLOAT)
     if not value:
         return call("torch.zeros", sizes, dtype=dtype_or_default, device=device)
-    return call("torch.full", sizes, view.literal(value), dtype=dtype, device=device)
+    return call("torch.full", sizes, Text(literal), dtype=dtype, device=device)
