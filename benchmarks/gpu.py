@@ -20,13 +20,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from converter.errors import first_line
+from converter.record import read
 from verify.runtimes import KINDS
 from zoo.registry import get, names
 
@@ -55,7 +57,7 @@ class Cell:
 
     Attributes:
         model: the zoo's name.
-        framework: what the zoo built it in.
+        framework: what the zoo built it in; "code" for the written source of an artifact.
         runtime: what runs it, on both devices.
         file: the model's file.
         options: further words for ``verify``: what builds it, what its inputs look like.
@@ -107,6 +109,18 @@ def available(frameworks: set[str]) -> dict[str, str]:
     return found
 
 
+def pairs(models: list[str], runtimes: list[str]) -> list[tuple[str, str]]:
+    """Return each model with each framework of its own, as far as a runtime has a use for it here.
+
+    ONNX Runtime runs models of both frameworks; a framework that is not installed has none.
+    """
+    used = {KINDS[name].framework for name in runtimes}
+    wanted = {"torch", "tensorflow"} if "onnx" in used else used
+    here = {name for name in wanted if find_spec(name) is not None}
+    own = {"torch": "torch", "tf": "tensorflow"}
+    return [(name, side) for name in models for side in get(name).frameworks if own[side] in here]
+
+
 def prepare(name: str, framework: str, folder: str, runtimes: list[str]) -> list[Cell]:
     """Write one model in every form that the runtimes need."""
     import converter
@@ -146,6 +160,25 @@ def prepare(name: str, framework: str, folder: str, runtimes: list[str]) -> list
             inputs=side.inputs if "--input" in options else None,
         )  # fmt: skip
         add(graph, (), "onnxruntime", "onnxruntime_unoptimised")
+    return cells
+
+
+def of_artifact(folder: Path, runtimes: list[str]) -> list[Cell]:
+    """Return what ``convert --to torch`` wrote: the program, and the source code beside it."""
+    able = [name for name in ("exported_program", "torch_compile") if name in runtimes]
+    cells = [Cell(folder.name, "torch", name, str(folder)) for name in able]
+    module = folder / "source" / "model.py"
+    if module.is_file():
+        record = read(folder / "equiport.json")
+        options = ["--model", f"{module}:load"]
+        for spec in record.signature.inputs if record else ():
+            options += ["--input", f"{spec.name}:{spec.dtype}[{','.join(map(str, spec.shape))}]"]
+        weights = str(module.with_name("model.safetensors"))
+        cells += [
+            Cell(folder.name, "code", name, weights, tuple(options))
+            for name in ("torch", "torch_compile")
+            if name in runtimes
+        ]
     return cells
 
 
@@ -190,7 +223,12 @@ def float_of(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def rows(
-    models: list[str], runtimes: list[str], device: str, jobs: int, seconds: float
+    models: list[str],
+    artifacts: list[Path],
+    runtimes: list[str],
+    device: str,
+    jobs: int,
+    seconds: float,
 ) -> Iterator[Row]:
     """Prepare and compare everything, side by side; rows come as they are finished.
 
@@ -198,15 +236,17 @@ def rows(
         seconds: after these nothing more is begun; what is left is told in rows of its own.
     """
     start = time.monotonic()
-    pairs = [(name, framework) for name in models for framework in get(name).frameworks]
     with (
         tempfile.TemporaryDirectory(prefix="equiport-gpu-") as folder,
         # A fresh process for each model: two frameworks in one process share badly.
         ProcessPoolExecutor(jobs, get_context("spawn"), max_tasks_per_child=1) as preparing,
         ThreadPoolExecutor(jobs) as comparing,
     ):
-        prepared = {pair: preparing.submit(prepare, *pair, folder, runtimes) for pair in pairs}
-        pending = []
+        prepared = {
+            pair: preparing.submit(prepare, *pair, folder, runtimes)
+            for pair in pairs(models, runtimes)
+        }
+        pending: list[Future[Row]] = []
 
         def begin(cell: Cell) -> Row:
             if time.monotonic() - start > seconds:
@@ -215,6 +255,8 @@ def rows(
                 return late
             return compare(cell, device, folder)
 
+        for place in artifacts:
+            pending += [comparing.submit(begin, cell) for cell in of_artifact(place, runtimes)]
         for (name, framework), future in prepared.items():
             try:
                 pending += [comparing.submit(begin, cell) for cell in future.result()]
@@ -226,7 +268,7 @@ def rows(
 
 
 HEADINGS = ("model", "from", "runtime", "error", "noise", "limit", "verdict", "cpu ms", "b ms", "x")
-WIDTHS = (24, 5, 24, 8, 8, 8, 12, 9, 9, 6)
+WIDTHS = (30, 5, 24, 8, 8, 8, 12, 9, 9, 6)
 
 
 def line(values: tuple[str, ...]) -> str:
@@ -275,8 +317,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     print(f"a: cpu, b: {options.device_b}, {options.jobs} side by side\n{line(HEADINGS)}")
     found = []
-    models = options.models or list(names())
-    for row in rows(models, runtimes, options.device_b, options.jobs, options.seconds):
+    models = options.models or ([] if options.artifacts else list(names()))
+    for row in rows(
+        models, options.artifacts, runtimes, options.device_b, options.jobs, options.seconds
+    ):
         found.append(row)
         print(text_of(row), flush=True)
     if options.json:
@@ -294,6 +338,10 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     result.add_argument("--models", nargs="+", metavar="NAME", help="all by default")
+    result.add_argument(
+        "--artifacts", nargs="+", type=Path, default=[], metavar="FOLDER",
+        help="what convert --to torch wrote, instead of the zoo's models (or beside --models)",
+    )  # fmt: skip
     result.add_argument("--runtimes", nargs="+", metavar="NAME", help="all by default")
     result.add_argument("--device-b", default="cuda", help="cuda, cuda:1; cpu tries the machinery")
     cores = os.cpu_count() or 1

@@ -37,7 +37,9 @@ def convert(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", metavar="pkg.mod:factory", help="Builds the model that a weights file is of."
+            "--model",
+            metavar="pkg.mod:factory",
+            help="Builds the model that a weights file is of; model.py:factory too.",
         ),
     ] = None,
     signature: Annotated[

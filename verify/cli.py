@@ -128,7 +128,10 @@ def verify(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="pkg.mod:factory", help="Builds the model that weights are of."),
+        typer.Option(
+            metavar="pkg.mod:factory",
+            help="Builds the model that weights are of; model.py:factory too.",
+        ),
     ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Allow files whose reading runs code in them.")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-import sys
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from converter.errors import UsageError, first_line
+from converter.formats.user_code import attribute_of, module_of, raised, taken_apart
 from converter.signature import Dim, Signature, TensorSpec
 from verify.arrays import as_array, dtype_name
 
@@ -76,7 +73,7 @@ class OwnData:
             except UsageError:
                 raise
             except Exception as error:
-                raise _raised(self.name, error) from error
+                raise raised(self.name, error) from error
             if isinstance(values, tuple | list):
                 yield list(values)
             elif isinstance(values, Mapping):
@@ -139,55 +136,14 @@ def find_function(text: str) -> Callable[[], Any]:
     Raises:
         UsageError: there is no such file, module or function, or it cannot be imported.
     """
-    place, _, attribute = text.rpartition(":")
-    if not place.endswith(".py"):
-        from converter.formats.factory import find
-
-        return find(text)
-    path = Path(place)
-    if not path.is_file():
-        raise UsageError(
-            f"the data's file {place} does not exist",
-            hint="Give FILE.npz, file.py:function or package.module:function.",
-        )
-    module = _module(path)
-    function = getattr(module, attribute, None)
+    place, name = taken_apart(text)
+    function = attribute_of(module_of(place, "the data's module"), name, place)
     if not callable(function):
-        own = [name for name, item in vars(module).items() if callable(item) and name[:1] != "_"]
         raise UsageError(
-            f"{place} has no function {attribute!r}",
-            hint=f"It has: {', '.join(own)}." if own else "It defines no function.",
+            f"{text} is a {type(function).__name__}, not a function",
+            hint="It must give the cases.",
         )
     return function  # type: ignore[no-any-return]
-
-
-def _module(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    folder = str(path.absolute().parent)
-    sys.path.insert(0, folder)  # as `python file.py` does
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise _raised(str(path), error) from error
-    finally:
-        sys.path.remove(folder)
-    return module
-
-
-def _raised(name: str, error: Exception) -> UsageError:
-    """Say what the user's code raised, and in which of its lines."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in frame.filename]
-    own = [frame for frame in own if frame.filename != __file__]
-    line = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else None
-    if isinstance(error, SyntaxError) and error.filename:
-        line = f"{Path(error.filename).name}:{error.lineno}"
-    text = str(error).strip().splitlines()
-    said = f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
-    return UsageError(f"{name} raised {said}", source_line=line)
 
 
 def _named(values: Given, names: list[str]) -> Mapping[str, Any]:

@@ -8,11 +8,12 @@ from typing import Any
 
 from converter.errors import UnreadableModelError
 from converter.formats import Source
-from converter.formats.factory import import_from_here, needed
+from converter.formats.factory import needed
 from converter.formats.pickles import holds_mapping, refusal, suspicious
 from converter.formats.reading import framework, reading
 from converter.formats.stand_ins import attacks, read
 from converter.formats.state_dict import into_module, is_torch_save, pickled_names, weights_in
+from converter.formats.user_code import import_from_here
 
 NAME = "torch_pickle"
 FRAMEWORK = "torch"

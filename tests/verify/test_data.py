@@ -100,8 +100,8 @@ def test_functions_yield_cases(functions: str) -> None:
     [
         ("failing", r"failing raised KeyError: 'no such picture' \(at cases.py:21\)"),
         ("texts", "yields a str"), ("number", "returns a int"), ("nothing", "no data"),
-        ("lists", "is a object, not a tensor"), ("absent", "has no function 'absent'"),
-        ("NOT_ONE", "has no function"),
+        ("lists", "is a object, not a tensor"), ("absent", "has no 'absent'"),
+        ("NOT_ONE", "is a int, not a function"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_function_is_said(functions: str, name: str, words: str) -> None:

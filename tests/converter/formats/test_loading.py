@@ -174,6 +174,7 @@ FACTORIES = {
         "argument",
     ),
     "one of something else": (f"{HERE}.torch_models:number", "returned a int", "nn.Module"),
+    "no such file": ("absent/model.py:net", "absent/model.py does not exist", "file.py:function"),
     "no function at all": (f"{HERE}.torch_models:NUMBER", "not a function", None),
     "one of other sizes": (f"{HERE}.torch_models:wide", r"linear.weight has \[3, 4\]", "settings"),
     "one of other names": (
@@ -221,3 +222,52 @@ def test_a_factory_in_the_current_folder(
     monkeypatch.setattr("sys.path", [entry for entry in __import__("sys").path if entry])
     source = formats.load(torch_files / "weights.pt", factory="a_net_nearby:build")
     assert isinstance(source.model, Classifier)
+
+
+FILE = """
+from __future__ import annotations
+from dataclasses import dataclass
+from neighbour import SIZE
+from torch import nn
+
+@dataclass
+class Config:
+    size: int = SIZE
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(Config().size, 1)
+"""
+
+
+def test_factories_in_files_of_one_name(tmp_path: Path) -> None:
+    """Two sides bring a ``model.py`` and a neighbour each; a dataclass looks its module up."""
+    from safetensors.torch import save_file
+    from torch import nn
+
+    classes = []
+    for size in (2, 5):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        (folder / "model.py").write_text(FILE)
+        (folder / "neighbour.py").write_text(f"SIZE = {size}\n")
+        linear = nn.Linear(size, 1).state_dict()
+        weights = {f"linear.{name}": value for name, value in linear.items()}
+        save_file(weights, folder / "w.safetensors")
+        source = formats.load(folder / "w.safetensors", factory=f"{folder}/model.py:Net")
+        assert source.model.linear.in_features == size
+        classes.append(type(source.model))
+    assert classes[0] is not classes[1]
+
+
+def test_a_factory_file_that_fails_is_refused_with_its_line(
+    torch_files: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "wrong.py").write_text("import math\nmath.sqrt('x')\n")
+    with pytest.raises(UsageError, match="TypeError: must be real") as caught:
+        formats.load(torch_files / "weights.pt", factory=f"{tmp_path}/wrong.py:net")
+    assert caught.value.source_line == "wrong.py:2"
+    (tmp_path / "lacks.py").write_text("import no_such_package\n")
+    with pytest.raises(UsageError, match="lacks.py imports 'no_such_package'"):
+        formats.load(torch_files / "weights.pt", factory=f"{tmp_path}/lacks.py:net")
