@@ -50,15 +50,18 @@ def convert(
         str, typer.Option("--for", metavar="PURPOSE", help="inference or training.")
     ] = "inference",
     engine: Annotated[
-        str, typer.Option(metavar="ENGINE", help="auto, native or onnx2tf.")
+        str, typer.Option("--engine", metavar="ENGINE", help="auto, native or onnx2tf.")
     ] = "auto",
     layout: Annotated[
-        str, typer.Option(metavar="LAYOUT", help="Layout of inputs and outputs: keep, nhwc, nchw.")
+        str,
+        typer.Option(
+            "--layout", metavar="LAYOUT", help="Layout of inputs and outputs: keep, nhwc, nchw."
+        ),
     ] = "keep",
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare source and target.")
     ] = True,
-    device: Annotated[str, typer.Option(metavar="DEVICE", help="cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option("--device", metavar="DEVICE", help="cpu or cuda.")] = "cpu",
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Write reports to this folder.")
     ] = None,

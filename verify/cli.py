@@ -45,6 +45,7 @@ def verify(
     data: Annotated[
         str | None,
         typer.Option(
+            "--data",
             metavar="DATA",
             help="Run on FILE.npz (an array per input), or what file.py:function yields.",
         ),
@@ -67,7 +68,9 @@ def verify(
     ] = None,
     device: Annotated[
         list[str] | None,
-        typer.Option(metavar="DEVICE", help="cpu or cuda; a=cuda or b=cuda for one side. Repeat."),
+        typer.Option(
+            "--device", metavar="DEVICE", help="cpu or cuda; a=cuda or b=cuda for one side. Repeat."
+        ),
     ] = None,
     latency: Annotated[bool, typer.Option("--latency", help="Time both sides, too.")] = False,
     batch_sweep: Annotated[

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import pickle
 import subprocess
 import sys
 import zipfile
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from typer.models import OptionInfo
 
 from tests.commands import run
 
@@ -267,3 +270,24 @@ native.build = damaged
     assert "do not agree" in done.stderr
     assert "output" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["converter.cli.convert", "verify.cli.verify"])
+def test_an_option_called_like_its_value_has_its_flag_written_out(command: str) -> None:
+    """Typer 0.27 calls an option ``--DEVICE`` if its value is so named and it has no flag."""
+    module, _, name = command.rpartition(".")
+    parameters = inspect.signature(getattr(import_module(module), name), eval_str=True).parameters
+    infos = {
+        key: info
+        for key, parameter in parameters.items()
+        for info in getattr(parameter.annotation, "__metadata__", ())
+        if isinstance(info, OptionInfo)
+    }
+    assert len(infos) > 10
+    # In an annotation the first flag stands where a default would.
+    unnamed = [
+        key for key, info in infos.items()
+        if not isinstance(info.default, str)
+        and (info.metavar or "").lower() == key.replace("_", "-")
+    ]  # fmt: skip
+    assert unnamed == []
