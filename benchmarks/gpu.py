@@ -1,8 +1,9 @@
 """``python -m benchmarks.gpu``: every zoo model on the CPU and on the GPU, in every runtime.
 
 The same file runs in the same runtime on both devices, TF32 off, in worker processes. A line of the
-table is one model in one runtime: the largest difference and its limit, both relative to the
-largest element of the output, the source's own noise (CPU against float64), the verdict, and the
+table is one model in one runtime: the error that comes closest to its limit (the GPU's distance
+from the exact result, where that is known, else from the CPU's) and that limit, both relative to
+the largest element of the output, the source's own noise (CPU against float64), the verdict, and the
 median time of a run with its inputs handed over, synchronised. Several comparisons run side by
 side (``--jobs``), so the times are for orientation; ``--jobs 1`` gives undisturbed ones.
 
@@ -75,7 +76,8 @@ class Row:
     """What came of one cell; numbers are ``None`` where nothing was compared.
 
     Attributes:
-        error: largest difference over all runs and outputs, relative to the output's largest value.
+        error: the one that comes closest to its limit, over all runs and outputs, relative to the
+            output's largest value.
         noise: the source's own, measured against float64, where it was.
         limit: largest difference that passes, relative likewise.
         verdict: ``ok`` or the stage that it failed in.
@@ -205,8 +207,8 @@ def fill(row: Row, report: dict[str, Any]) -> None:
     """Take a row's numbers from a report."""
     outputs = [float_of(item) for run in report["runs"] for item in run["outputs"].values()]
     if outputs:
-        worst = max(outputs, key=lambda item: item["max_rel"] / item["limit_rel"])
-        row.error, row.limit, row.noise = worst["max_rel"], worst["limit_rel"], worst["noise"]
+        worst = max(outputs, key=lambda item: item["error"] / item["limit"])
+        row.error, row.limit, row.noise = worst["error"], worst["limit"], worst["noise"]
     failed = [run for run in report["runs"] if run["stage"] not in ("ok", "refused")]
     row.verdict = "ok" if report["passed"] else (failed[0]["stage"] if failed else "failed")
     row.reason = "" if report["passed"] else (report["failures"] or [""])[0][:200]
@@ -215,11 +217,12 @@ def fill(row: Row, report: dict[str, Any]) -> None:
 
 
 def float_of(item: dict[str, Any]) -> dict[str, Any]:
-    """Return one output's numbers; the limit relative to the same value as the difference."""
+    """Return one output's numbers; the limit is of ``error`` where the noise was measured."""
     absolute, relative = float(item["max_abs"]), float(item["max_rel"])
     largest = absolute / relative if relative > 0 else 1.0
+    error = relative if item["error"] is None else float(item["error"]) / largest
     limit = max(float(item["limit"]) / largest, 1e-30)
-    return {"max_rel": relative, "limit_rel": limit, "noise": item["noise"]}
+    return {"error": error, "limit": limit, "noise": item["noise"]}
 
 
 def rows(

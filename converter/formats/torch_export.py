@@ -42,6 +42,7 @@ def export(module: torch.nn.Module, signature: Signature) -> torch.export.Export
     for graph_module in program.graph_module.modules():
         if isinstance(graph_module, torch.fx.GraphModule):
             forget_paths(graph_module)
+            forget_places(graph_module)
     return program
 
 
@@ -157,6 +158,18 @@ def forget_paths(graph_module: torch.fx.GraphModule) -> None:
         trace = node.meta.get("stack_trace")
         if trace:
             node.meta["stack_trace"] = _FRAME.sub(_relative, trace)
+
+
+def forget_places(graph_module: torch.fx.GraphModule) -> None:
+    """Drop the checks that a value lies on the device where the module was exported.
+
+    `torch.export` writes one before each conversion of a type. They compute nothing, and a program
+    that is moved to a GPU would fail in them.
+    """
+    target = torch.ops.aten._assert_tensor_metadata.default
+    for node in graph_module.graph.find_nodes(op="call_function", target=target):
+        graph_module.graph.erase_node(node)
+    graph_module.recompile()
 
 
 def _relative(match: re.Match[str]) -> str:

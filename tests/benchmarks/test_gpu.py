@@ -35,7 +35,7 @@ def test_one_model_through_the_machinery(tmp_path: Path, capsys) -> None:
 
 
 def test_what_does_not_agree_is_seen(tmp_path: Path, monkeypatch, capsys) -> None:
-    item = {"max_abs": 0.4, "max_rel": 0.2, "limit": 0.1, "noise": 1e-7}
+    item = {"max_abs": 0.4, "max_rel": 0.2, "error": 0.5, "limit": 0.1, "noise": 1e-7}
     report = {
         "passed": False,
         "runs": [{"stage": "mismatch", "outputs": {"y": item}}],
@@ -44,7 +44,7 @@ def test_what_does_not_agree_is_seen(tmp_path: Path, monkeypatch, capsys) -> Non
     }
     row = gpu.Row("model", "torch", "torch")
     gpu.fill(row, report)
-    assert (row.verdict, row.error, row.noise) == ("mismatch", 0.2, 1e-7)
+    assert (row.verdict, row.error, row.noise) == ("mismatch", 0.25, 1e-7)
     assert row.limit == pytest.approx(0.05)
     assert row.reason == "seed 0: y: 3 of 4 elements differ"
     monkeypatch.setattr(gpu, "rows", lambda *_: iter([row]))

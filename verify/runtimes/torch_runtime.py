@@ -105,7 +105,7 @@ def open(source: Source, device: str, signature: Signature | None) -> TorchRunne
 
 
 def torch_device(name: str) -> torch.device:
-    """Return the device.
+    """Return the device, a GPU with its number: ``cuda`` and ``cuda:0`` are not equal in checks.
 
     Raises:
         UsageError: there is no such device here.
@@ -113,9 +113,12 @@ def torch_device(name: str) -> torch.device:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UsageError("PyTorch sees no CUDA device", hint="Use --device cpu.")
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError as error:
         raise UsageError(f"PyTorch knows no device {name!r}", hint="Use cpu or cuda.") from error
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
+    return device
 
 
 def on_device(value: Any, device: torch.device) -> Any:

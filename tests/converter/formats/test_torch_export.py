@@ -41,3 +41,19 @@ def test_a_module_that_is_refused_altogether_says_the_first_reason() -> None:
 
     with pytest.raises(RebuildError, match="cannot be exported: not today"):
         export(Refused(), parse_inputs(["x[batch,2]"]))
+
+
+class Converted(nn.Module):
+    """A conversion of a type: `torch.export` writes down where its input lay."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.to(torch.float64) * 2
+
+
+def test_a_program_can_be_moved() -> None:
+    signature, module = parse_inputs(["x[batch,2]"]), Converted()
+    bare = _exported(module, from_signature(module, signature), any_size=True).module()
+    x = torch.ones(3, 2, device="meta")
+    with pytest.raises(RuntimeError, match="device mismatch"):
+        bare.to("meta")(x)
+    assert export(module, signature).module().to("meta")(x).dtype == torch.float64
