@@ -3,8 +3,8 @@
 The same file runs in the same runtime on both devices, TF32 off, in worker processes. A line of the
 table is one model in one runtime: the error that comes closest to its limit (the GPU's distance
 from the exact result, where that is known, else from the CPU's) and that limit, both relative to
-the largest element of the output, the source's own noise (CPU against float64), the verdict, and the
-median time of a run with its inputs handed over, synchronised. Several comparisons run side by
+the largest element of the output, the source's own noise (CPU against float64), the verdict, and
+the median time of a run with its inputs handed over, synchronised. Several comparisons run side by
 side (``--jobs``), so the times are for orientation; ``--jobs 1`` gives undisturbed ones.
 
 Exit codes: 0 all agree, or there is no GPU (it says so); 1 something does not agree; 2 bad usage.
