@@ -358,7 +358,17 @@ def bind_fixed(source: Source, fixed: dict[str, Any]) -> None:
 
 
 def trace(source: Source, signature: Any, examples: dict[str, Any], options: Options) -> ir.Model:
-    """Call the trace of the source's framework; ONNX needs none."""
+    """Call the trace of the source's framework; ONNX needs none.
+
+    Dropout stays in the graph only where source code is written from it.
+    """
+    from converter.graph.dropout import drop_dropout
+
+    graph = _trace(source, signature, examples, options)
+    return graph if options.written else drop_dropout(graph)
+
+
+def _trace(source: Source, signature: Any, examples: dict[str, Any], options: Options) -> ir.Model:
     if source.framework == "torch":
         from converter.trace.pytorch import trace as trace_pytorch
 

@@ -14,6 +14,9 @@ from converter.graph.state import is_state
 
 PERMUTATION = "equiport.permutation"
 
+MOMENTUM = "equiport.momentum"
+"""Property of a moving mean: how much of it a step of training keeps."""
+
 
 def fold_transposes(model: ir.Model) -> ir.Model:
     """Fold transpositions into the weights that they read; in place."""

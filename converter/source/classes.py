@@ -131,7 +131,7 @@ class Drafting:
         Layers that share a weight (an embedding and the layer that reads it backwards) share its
         name: then the call that made the node says what the second one is called.
         """
-        if member.path in seen and isinstance(step.what, Layer):
+        if member.path in seen and isinstance(step.what, Layer) and step.what.weights:
             module = plain(step.what.node.metadata_props.get("equiport.module_path", ""))
             member.path = relative(module.rpartition(".")[2], "") or member.path
         if member.path in seen and "." not in member.path:
@@ -201,7 +201,8 @@ def _is_same(one: Member, other: Member) -> bool:
         return False
     if one.drafted is not None and other.drafted is not None:
         return one.path == other.path and _reads(one.drafted) == _reads(other.drafted)
-    return one.arguments == other.arguments and one.weights == other.weights
+    same = one.arguments == other.arguments and one.weights == other.weights
+    return same and (bool(one.weights) or one.path == other.path)
 
 
 def _reads(drafted: Drafted) -> list[Any]:
@@ -272,11 +273,22 @@ def module_words(name: str) -> str:
 
 def layer_path(layer: Layer, path: str) -> str:
     """Return where a layer stands: the path that its weights share, or one made of their name."""
+    if not layer.weights:
+        return _path_of_call(layer, path)
     names = [module_words(weight.name) for weight in layer.weights.values()]
     first, _, leaf = names[0].rpartition(".")
     if first and first != path and first.startswith(f"{path}." if path else ""):
         return first
     word = leaf.removesuffix("weight").removesuffix("kernel").strip("_") or layer.kind.lower()
+    return f"{path}.{word}" if path else word
+
+
+def _path_of_call(layer: Layer, path: str) -> str:
+    """Return where a layer without weights stands: the module that was called, if it has a name."""
+    place = module_words(plain(layer.node.metadata_props.get("equiport.module_path", "")))
+    if place and place != path and place.startswith(f"{path}." if path else ""):
+        return place
+    word = layer.kind.lower()
     return f"{path}.{word}" if path else word
 
 

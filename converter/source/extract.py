@@ -36,8 +36,8 @@ class Extraction:
         self.names: dict[tuple[str, str], str] = {}
         self.taken = taken
 
-    def function(self, function: FunctionType) -> str:
-        """Add a function with all that it needs; returns what it is called in the text.
+    def definition(self, function: FunctionType | type) -> str:
+        """Add a function or class with all that it needs; returns what the text calls it.
 
         Raises:
             NotWritable: it needs something that has no text.

@@ -28,7 +28,7 @@ def written_out(view: View, registry: Registry, model: ir.Model, extraction: Ext
         raise NotWritable(f"{node.op_type} has no handler in {registry.framework}")
     arguments = [_argument(view, handler, index) for index in range(len(trimmed(node.inputs)))]
     keywords = _keywords(view, handler)
-    text = call(extraction.function(handler.function), *arguments, **keywords)
+    text = call(extraction.definition(handler.function), *arguments, **keywords)
     if handler.multiple and len(node.outputs) == 1:
         return combined(f"{text}[0]", ATOM, text)
     return text

@@ -7,6 +7,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from converter.graph.clean import keeping_weights
+from converter.graph.dropout import transposed
 from converter.graph.layout.contract import ELEMENTWISE, RULES, UNARY_WITH_SCALARS
 from converter.graph.layout.permutation import (
     Permutation,
@@ -135,7 +136,7 @@ def shape_before(node: ir.Node) -> bool:
 def unary(node: ir.Node) -> bool:
     """Pass a transposition through; the inputs beside the first are scalars."""
     found = source_of(node.inputs[0])
-    if found is None:
+    if found is None or (node.op_type == "Dropout" and not transposed(node, found[1])):
         return False
     node.replace_input_with(0, found[0])
     move_behind(node, found[1])

@@ -1,5 +1,7 @@
 """Which nodes are layers that every framework has: an operator together with its weights.
 
+Dropout has none; it is a layer because it follows the mode of the model.
+
 A layer says what it computes in the terms of ONNX; how a framework spells it, stands with the
 framework's writer (`converter.source`).
 """
@@ -13,7 +15,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from converter.graph.dropout import axis_of, kind_of, rate_of
 from converter.graph.structure.weights import Weight, all_equal, weight_of
+from converter.graph.weights import MOMENTUM
 from converter.rebuild.prepare import plain_domain, version_of
 
 Config = dict[str, Any]
@@ -24,7 +28,7 @@ CHANNELS_LAST = "equiport"
 
 @dataclass(eq=False)
 class Layer:
-    """An operator with weights of its own.
+    """An operator with weights of its own, or with a behaviour that follows the mode.
 
     Attributes:
         kind: e.g. ``Linear``, ``Conv``.
@@ -235,11 +239,20 @@ def _batch_norm(node: ir.Node) -> Layer | None:
         "last": node.domain == CHANNELS_LAST or len(value.shape) == 2,
         "features": next(iter(weights.values())).shape[0],
         "epsilon": _decimal(_number(node, "epsilon", 1e-5)),
-        "momentum": round(1 - _decimal(_number(node, "momentum", 0.9)), 7),
+        "momentum": round(1 - _kept(node, weights["running_mean"]), 7),
         "scale": "weight" in weights,
         "shift": "bias" in weights,
     }
     return Layer("BatchNorm", config, weights, [value], [node.outputs[0]], [node])
+
+
+def _kept(node: ir.Node, mean: Weight) -> float:
+    """Return how much of the moving mean a step of training keeps.
+
+    A graph of Keras' arithmetic does not say; then the trace has said it of the weight.
+    """
+    said = mean.initializer.metadata_props.get(MOMENTUM)
+    return float(said) if said is not None else _decimal(_number(node, "momentum", 0.9))
 
 
 def _normalised(kind: str) -> Callable[[ir.Node], Layer | None]:
@@ -291,6 +304,14 @@ def _embedding(node: ir.Node) -> Layer | None:
     return Layer("Embedding", config, {"weight": weight}, [ids], [node.outputs[0]], [node])
 
 
+def _dropout(node: ir.Node) -> Layer | None:
+    value, kind = node.inputs[0], kind_of(node)
+    if value is None or kind is None or value.shape is None:
+        return None
+    config = {"kind": kind, "rate": rate_of(node), "rank": len(value.shape), "axis": axis_of(node)}
+    return Layer("Dropout", config, {}, [value], [node.outputs[0]], [node])
+
+
 _KINDS: dict[str, tuple[int, Callable[[ir.Node], Layer | None]]] = {
     "MatMul": (1, _linear),
     "Gemm": (7, _gemm),
@@ -301,5 +322,6 @@ _KINDS: dict[str, tuple[int, Callable[[ir.Node], Layer | None]]] = {
     "RMSNormalization": (23, _normalised("RMSNorm")),
     "GroupNormalization": (21, _group_norm),
     "Gather": (1, _embedding),
+    "Dropout": (7, _dropout),
 }
 """Each with the version of the operator from which on it means this."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from converter.graph.dropout import ALPHA, CHANNELS, ELEMENTS, GAUSSIAN, NOISE
 from converter.graph.structure.layers import Layer, short
 from converter.graph.structure.weights import Weight
 from converter.source.expressions import Text, call, combined, number
@@ -22,6 +23,8 @@ Config = dict[str, Any]
 def takes(layer: Layer) -> bool:
     """Tell whether Keras has such a layer, for channels as the last axis."""
     config = layer.config
+    if layer.kind == "Dropout":
+        return _dropout_class(config) is not None
     if next(iter(layer.weights.values())).dtype not in WORDS:
         return False
     if layer.kind == "Conv":
@@ -37,6 +40,8 @@ def takes(layer: Layer) -> bool:
 def constructor(layer: Layer) -> Made:
     """Return how Keras makes a layer; arguments with Keras' default are left out."""
     made = _KINDS[layer.kind](layer)
+    if not layer.weights:
+        return made
     dtype = ir.DataType(next(iter(layer.weights.values())).dtype)
     made.arguments.append(Argument("dtype", WORDS[dtype], "float32"))
     return made
@@ -194,6 +199,30 @@ def _embedding(layer: Layer) -> Made:
     return Made("layers.Embedding", arguments, _weights(layer, weight="embeddings"))
 
 
+def _dropout(layer: Layer) -> Made:
+    rate, turned = Argument("rate", layer.config["rate"]), _last_axis(layer.config)
+    class_name = f"layers.{_dropout_class(layer.config)}"
+    return Made(class_name, [rate], {}, given=turned, taken=turned)
+
+
+def _last_axis(config: Config) -> Callable[[Text], Text] | None:
+    """Return what puts the channels last, and back, where they are dropped and stand elsewhere."""
+    if config["kind"] != CHANNELS or config["axis"] == config["rank"] - 1:
+        return None
+    return lambda value: call("ops.swapaxes", value, config["axis"], config["rank"] - 1)
+
+
+def _dropout_class(config: Config) -> str | None:
+    """Return Keras' class; it has none for the channels of alpha dropout."""
+    if config["kind"] == CHANNELS and config["rank"] in (3, 4, 5):
+        return f"SpatialDropout{config['rank'] - 2}D"
+    names = {
+        ELEMENTS: "Dropout", ALPHA: "AlphaDropout",
+        GAUSSIAN: "GaussianDropout", NOISE: "GaussianNoise",
+    }  # fmt: skip
+    return names.get(config["kind"])
+
+
 _KINDS: dict[str, Callable[[Layer], Made]] = {
     "Linear": _dense,
     "Conv": _conv,
@@ -203,4 +232,5 @@ _KINDS: dict[str, Callable[[Layer], Made]] = {
     "RMSNorm": _rms_norm,
     "GroupNorm": _group_norm,
     "Embedding": _embedding,
+    "Dropout": _dropout,
 }

@@ -15,7 +15,7 @@ from converter.graph.structure.weights import weight_of
 from converter.naming import identifier
 from converter.rebuild.graph_values import role_of
 from converter.rebuild.prepare import plain_domain, version_of
-from converter.source.classes import Definition, Drafting, settle
+from converter.source.classes import Definition, Drafted, Drafting, settle
 from converter.source.constructors import constructor_lines, is_scope, type_of
 from converter.source.docstrings import docstring
 from converter.source.errors import NotWritable
@@ -31,7 +31,7 @@ from converter.source.refusals import refuse
 from converter.source.view import View
 from converter.source.written import Written, collect
 
-OWN_NAMES = frozenset({"keras", "layers", "ops", "Path", "load", "WEIGHTS", "INPUTS"})
+OWN_NAMES = frozenset({"keras", "layers", "ops", "Path", "load", "WEIGHTS", "INPUTS", "training"})
 """Names that mean something in every module."""
 
 IMPORTS = (
@@ -171,7 +171,9 @@ def _class(definition: Definition, language: Keras, classes: dict[str, str]) -> 
     parameters = "".join(
         f", {name}: {type_of(definition, name, 'str')}" for name in definition.parameters
     )
-    base = "keras.Model" if first.block.scope is None else "layers.Layer"
+    is_root = first.block.scope is None
+    base = "keras.Model" if is_root else "layers.Layer"
+    mode = ["training=None"] if is_root and follows_mode(first) else []
     values = [value for drafted in definition.instances for value in drafted.block.inputs]
     mixed = any(
         value.dtype is not None and value.dtype.is_floating_point()
@@ -186,12 +188,28 @@ def _class(definition: Definition, language: Keras, classes: dict[str, str]) -> 
         f"        super().__init__({'autocast=False, ' if mixed else ''}**kwargs)",
         made,
         "",
-        f"    def call(self, {', '.join([*first.arguments, *first.sizes])}):",
+        f"    def call(self, {', '.join([*first.arguments, *first.sizes, *mode])}):",
+        *([f'        """{MODE}"""'] if mode else []),
         textwrap.indent("\n".join(first.lines), "        "),
     ]
-    if first.block.scope is None:
+    if is_root:
         lines.append(BUILDING)
     return "\n".join(lines) + "\n"
+
+
+MODE = "Keras hands `training` on to every layer."
+
+
+def follows_mode(drafted: Drafted) -> bool:
+    """Tell whether anything in a block does something else in training."""
+    return any(
+        follows_mode(member.drafted) if member.drafted is not None
+        else "Dropout" in member.class_name or member.class_name in _FOLLOWING
+        for member in drafted.members
+    )  # fmt: skip
+
+
+_FOLLOWING = ("layers.BatchNormalization", "layers.GaussianNoise")
 
 
 def _specs(model: ir.Model) -> str:

@@ -9,11 +9,21 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from converter.graph.dropout import (
+    ALPHA,
+    BY_CHANNELS,
+    CHANNELS,
+    CHANNELS_ALPHA,
+    ELEMENTS,
+    GAUSSIAN,
+    NOISE,
+)
 from converter.graph.structure.layers import Layer, short
 from converter.graph.structure.weights import weight_of
-from converter.source.expressions import Text, call, number
+from converter.source.expressions import Text, call, method, number
 from converter.source.made import Argument, Arguments, Made
 from converter.source.pytorch.dtypes import word
+from converter.source.pytorch.noise import GaussianDropout, GaussianNoise
 
 COUNTER = "num_batches_tracked"
 """Buffer of a batch normalisation: no operator reads it."""
@@ -29,6 +39,9 @@ def constructor(layer: Layer) -> Made:
     """
     class_name, arguments = _KINDS[layer.kind](layer.config)
     pads = layer.config.get("padding", ())
+    if layer.kind == "Dropout":
+        turned = _second(layer.config)
+        return Made(class_name, arguments, {}, given=turned, taken=turned)
     first = next(iter(layer.weights.values()))
     dtype = Text(word(first.dtype))
     arguments.append(Argument("dtype", dtype, Text("torch.float32")))
@@ -42,6 +55,8 @@ def constructor(layer: Layer) -> Made:
 
 def takes(layer: Layer) -> bool:
     """Tell whether PyTorch has such a layer; before the others it pads, the transposed crop."""
+    if layer.kind == "Dropout":
+        return _dropout_class(layer.config) is not None or own_class(layer) is not None
     pads = layer.config.get("padding", ())
     even = pads != "same" and all(begin == end for begin, end in pads)
     return even or (layer.kind == "Conv" and pads != "same")
@@ -154,6 +169,34 @@ def _embedding(config: dict[str, Any]) -> tuple[str, Arguments]:
     )
 
 
+def _dropout(config: dict[str, Any]) -> tuple[str, Arguments]:
+    name = "stddev" if config["kind"] == NOISE else "p"
+    return f"nn.{_dropout_class(config)}", _required((name, config["rate"]))
+
+
+def own_class(layer: Layer) -> type | None:
+    """Return the class of a layer that PyTorch lacks and the module brings along."""
+    return _OWN_DROPOUT.get(layer.config["kind"]) if layer.kind == "Dropout" else None
+
+
+_OWN_DROPOUT = {NOISE: GaussianNoise, GAUSSIAN: GaussianDropout}
+
+
+def _second(config: dict[str, Any]) -> Callable[[Text], Text] | None:
+    """Return what puts channels that are dropped second, and back, where they stand elsewhere."""
+    if config["kind"] not in BY_CHANNELS or config["axis"] == 1:
+        return None
+    return lambda value: method(value, "transpose", 1, config["axis"])
+
+
+def _dropout_class(config: dict[str, Any]) -> str | None:
+    """Return PyTorch's class, for channels as the second axis; it has none for normal noise."""
+    if config["kind"] == CHANNELS and config["rank"] in (3, 4, 5):
+        return f"Dropout{config['rank'] - 2}d"
+    names = {ELEMENTS: "Dropout", ALPHA: "AlphaDropout", CHANNELS_ALPHA: "FeatureAlphaDropout"}
+    return names.get(config["kind"])
+
+
 _KINDS: dict[str, Callable[[dict[str, Any]], tuple[str, Arguments]]] = {
     "Linear": _linear,
     "Conv": _conv,
@@ -163,4 +206,5 @@ _KINDS: dict[str, Callable[[dict[str, Any]], tuple[str, Arguments]]] = {
     "RMSNorm": _rms_norm,
     "GroupNorm": _group_norm,
     "Embedding": _embedding,
+    "Dropout": _dropout,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from dataclasses import replace
 from typing import Any
 
 import onnx_ir as ir
@@ -26,7 +27,7 @@ from converter.source.formatting import formatted
 from converter.source.handlers import written_out
 from converter.source.made import Made
 from converter.source.pytorch.dtypes import word
-from converter.source.pytorch.layers import constructor, takes
+from converter.source.pytorch.layers import constructor, own_class, takes
 from converter.source.pytorch.operators import spells
 from converter.source.refusals import refuse
 from converter.source.view import View
@@ -65,7 +66,9 @@ class PyTorch:
 
     def constructor(self, layer: Layer) -> Made:
         """Return how a layer is made."""
-        return constructor(layer)
+        own = own_class(layer)
+        made = constructor(layer)
+        return made if own is None else replace(made, class_name=self.extraction.definition(own))
 
     def define(self, name: str) -> None:
         """Take a name for the whole module."""
@@ -166,7 +169,7 @@ def _head(name: str, imports: list[str]) -> str:
 
 IMPORTS = (
     "from __future__ import annotations", "import json", "from pathlib import Path",
-    "import torch", "from torch import Tensor, nn", "from torch.nn import functional as F",
+    "import torch", "from torch import Tensor", "from torch import nn", "from torch.nn import functional as F",
 )  # fmt: skip
 """Sorted, and thinned out, when the text is formatted."""
 

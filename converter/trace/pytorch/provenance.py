@@ -9,7 +9,9 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+from converter.graph.dropout import KIND as DROPOUT
 from converter.graph.structure.scopes import CLASSES
+from converter.trace.pytorch.dropout import KINDS as DROPOUT_KINDS
 
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in ')
 _PREFIX = "pkg.torch"
@@ -28,6 +30,8 @@ def record_provenance(model: ir.Model, *, keep_paths: bool) -> None:
         line = source_line(trace, keep_paths)
         for key in [key for key in properties if key.startswith(_PREFIX) or key == "namespace"]:
             del properties[key]
+        if node.op_type == "Dropout" and classes and classes[-1] in DROPOUT_KINDS:
+            properties[DROPOUT] = DROPOUT_KINDS[classes[-1]]
         if len(scopes) > 1 and scopes[-2]:
             properties["equiport.module_path"] = scopes[-2]
         if len(classes) > 1:

@@ -10,7 +10,15 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from converter.trace.pytorch import attention, choosing, orders, recurrent, resizing, shapes
+from converter.trace.pytorch import (
+    attention,
+    choosing,
+    dropout,
+    orders,
+    recurrent,
+    resizing,
+    shapes,
+)
 
 OPSET = 23
 """The newest opset that `torch.onnx` has translations for."""
@@ -36,4 +44,5 @@ def own_translations() -> Mapping[Callable[..., Any], Callable[..., Any]]:
         | choosing.TRANSLATIONS
         | orders.TRANSLATIONS
         | shapes.TRANSLATIONS
+        | dropout.TRANSLATIONS
     )

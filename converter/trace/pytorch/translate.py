@@ -16,6 +16,7 @@ from converter.errors import UnsupportedOpsError
 from converter.trace.pytorch.complex_numbers import refuse_complex
 from converter.trace.pytorch.constants import in_double_precision
 from converter.trace.pytorch.decompositions import table as own_decompositions
+from converter.trace.pytorch.dropout import marked
 from converter.trace.pytorch.promotion import write_promotions
 from converter.trace.pytorch.registry import OPSET, registry
 from converter.trace.pytorch.unsupported import unwritable
@@ -32,7 +33,7 @@ def to_onnx(program: torch.export.ExportedProgram, *, keep_paths: bool = False) 
     from torch.onnx._internal.exporter import _core, _flags, _fx_passes
 
     oblivious: Any = torch.fx.experimental._config
-    with oblivious.patch(backed_size_oblivious=True):
+    with oblivious.patch(backed_size_oblivious=True), marked(program):
         decomposed = program.run_decompositions(dict(decompositions()))
         refuse_complex(decomposed, keep_paths)
         if missing := unwritable(decomposed, keep_paths):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
@@ -22,6 +22,7 @@ from converter.formats.tensorflow_signature import (
 )
 from converter.formats.tensorflow_variables import named_variables
 from converter.signature import Signature, TensorSpec
+from converter.trace.tensorflow import dropout
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,14 @@ class Traced:
         inputs: one spec per input, dynamic dimensions as words.
         output_names: one per flat output.
         variables: the source's variables by its own names for them, in its order.
+        momenta: how much of a moving mean a step of training keeps, by the variable's name.
     """
 
     function: Any
     inputs: tuple[TensorSpec, ...]
     output_names: tuple[str, ...]
     variables: dict[str, Any]
+    momenta: dict[str, float] = field(default_factory=dict)
 
 
 def concrete(source: Source, signature: Signature | None) -> Traced:
@@ -100,9 +103,26 @@ def _from_keras(model: Any, signature: Signature | None) -> Traced:
         )
         return model(packed, training=False)
 
-    function = tf.function(call, autograph=False).get_concrete_function(*map(tensor_spec, inputs))
+    with dropout.kept():
+        function = tf.function(call, autograph=False).get_concrete_function(
+            *map(tensor_spec, inputs)
+        )
     names = keras_output_names(model) or output_names(function.structured_outputs)
-    return Traced(function, inputs, names, named_variables(model))
+    variables = named_variables(model)
+    return Traced(function, inputs, names, variables, _momenta(model, variables))
+
+
+def _momenta(model: Any, variables: dict[str, Any]) -> dict[str, float]:
+    import keras
+
+    names = {id(variable): name for name, variable in variables.items()}
+    found = {}
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.built:
+            name = names.get(id(layer.moving_mean.value)) or names.get(id(layer.moving_mean))
+            if name is not None:
+                found[name] = float(layer.momentum)
+    return found
 
 
 def _input_structure(model: Any) -> Any:

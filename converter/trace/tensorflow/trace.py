@@ -20,9 +20,13 @@ from converter.errors import EquiportError, TraceError
 from converter.formats import Source
 from converter.formats.reading import one_line
 from converter.graph.clean import clean
+from converter.graph.dropout import AXIS as DROPOUT_AXIS
+from converter.graph.dropout import KIND as DROPOUT
 from converter.graph.state import declare_state, output_name
+from converter.graph.weights import MOMENTUM
 from converter.naming import free
 from converter.signature import Signature, TensorSpec
+from converter.trace.tensorflow.dropout import kind_in
 from converter.trace.tensorflow.freeze import Frozen, freeze
 from converter.trace.tensorflow.functions import Traced, concrete
 from converter.trace.tensorflow.orders import declare_orders
@@ -172,6 +176,8 @@ def record_provenance(model: ir.Model) -> None:
     """Say of each node which layer it comes from, by TensorFlow's name scopes."""
     for node in model.graph.all_nodes():
         node.domain = "" if node.domain == "ai.onnx" else node.domain
+        if node.op_type == "Dropout" and (kind := kind_in(node.name or "")):
+            node.metadata_props.update({DROPOUT: kind, DROPOUT_AXIS: "-1"})
         if path := module_path(node.name or ""):
             node.metadata_props["equiport.module_path"] = path
 
@@ -236,6 +242,8 @@ def bind_weights(model: ir.Model, frozen: Frozen, traced: Traced) -> dict[int, s
         value.name, value.const_value = name, held
         value.shape, value.type = held.shape, ir.TensorType(held.dtype)
         value.metadata_props["equiport.role"] = "parameter" if variable.trainable else "buffer"
+        if name in traced.momenta:
+            value.metadata_props[MOMENTUM] = repr(traced.momenta[name])
         graph.register_initializer(value)
     return {id(variable.handle): name for name, variable in weights.items()}
 
