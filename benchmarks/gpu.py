@@ -36,6 +36,9 @@ from zoo.registry import get, names
 TIMEOUT = 300.0
 """Seconds for any one step of a side."""
 
+BUDGET = "20s"
+"""Of one comparison; the most telling inputs come first."""
+
 CORES_PER_JOB = 3
 
 WITHOUT_FILES = ("torchscript", "tensorflow")
@@ -191,8 +194,8 @@ def compare(cell: Cell, device: str, folder: str) -> Row:
     command = [
         sys.executable, "-m", "verify.cli", cell.file, cell.file, "--runtime", cell.runtime,
         "--device", "a=cpu", "--device", f"b={device}", "--seeds", "1", "--latency",
-        "--no-weights", "--no-locate", "--no-frozen", "--timeout", str(TIMEOUT), "--quiet",
-        f"--json={report}", *cell.options,
+        "--budget", BUDGET, "--no-weights", "--no-locate", "--no-frozen",
+        "--timeout", str(TIMEOUT), "--quiet", f"--json={report}", *cell.options,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if not report.is_file():

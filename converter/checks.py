@@ -50,8 +50,8 @@ def check(options: Options) -> None:
             "source code is not written in another interpreter yet",
             hint="Leave --python-torch and --python-tf out: install both beside Equiport.",
         )
-    if options.written:
-        require(("ruff",), "--source")
+    if options.keeps_dropout:
+        require(("ruff",), "--source" if options.written else "--for training")
     if options.engine == "onnx2tf" and options.to not in ("tf", "tflite"):
         raise UsageError(
             f"the engine onnx2tf cannot write {options.to}",

@@ -52,6 +52,15 @@ class Options:
     budget: str | float | None = None
     early: Early | None = None
     written: bool = False
+    elsewhere: bool = False
+    """Whether this is the other interpreter, which works for the user's."""
+
+    @property
+    def keeps_dropout(self) -> bool:
+        """Whether the graph keeps what does something in training alone."""
+        other = self.python_torch or self.python_tf or self.elsewhere
+        here = not other and self.engine != "onnx2tf"
+        return self.written or (self.purpose == "training" and self.to in ("torch", "tf") and here)
 
 
 @dataclass(repr=False)
@@ -129,7 +138,9 @@ def convert(
             or a `Signature`; needed where the model does not say what its inputs look like.
         dynamic: input name to ``{axis: word}``, laid over the examples' shapes.
         output: where to write; must not exist. ``None``: nothing is written.
-        purpose: ``"inference"`` or ``"training"``; `Conversion.notes` says what the latter gives.
+        purpose: ``"inference"`` or ``"training"``: to ``"torch"`` and ``"tf"`` the latter writes
+            source code, too, and `Conversion.model` is the written module, in which batch
+            normalisation and dropout follow the mode; `Conversion.notes` says what it gives.
         engine: ``"native"``, ``"onnx2tf"``, or ``"auto"``: native, and onnx2tf only where that
             fails or does not verify.
         layout: ``"keep"``: inputs and outputs as in the source.
@@ -319,6 +330,8 @@ def trace_stage(
             bind_fixed(source, said.fixed)
         graph = trace(source, said.signature, said.examples, options)
         tell(graph, source.notes)
+        if options.purpose == "training" and options.keeps_dropout:
+            tell(graph, in_training_alone(source, said.signature, said.examples))
         signature = with_bounds(signature_of(graph), graph)
         if (declared_by := said.signature or source.signature) is not None:
             signature = replace(signature, dims=declared_by.dims, conditions=declared_by.conditions)
@@ -329,6 +342,15 @@ def trace_stage(
             tell(graph, [f"{why}{condition}" for condition in squeezed])
         stage.detail = describe(graph)
     return graph, signature
+
+
+def in_training_alone(source: Source, signature: Any, examples: Any) -> list[str]:
+    """Say what a live module of PyTorch does in training alone, beside dropout and statistics."""
+    if source.framework != "torch" or source.kind != "module":
+        return []
+    from converter.trace.pytorch.modes import in_training_alone as compared
+
+    return compared(source.model, signature, examples)
 
 
 def bind_fixed(source: Source, fixed: dict[str, Any]) -> None:
@@ -360,12 +382,12 @@ def bind_fixed(source: Source, fixed: dict[str, Any]) -> None:
 def trace(source: Source, signature: Any, examples: dict[str, Any], options: Options) -> ir.Model:
     """Call the trace of the source's framework; ONNX needs none.
 
-    Dropout stays in the graph only where source code is written from it.
+    Dropout stays in the graph only where source code is to be written from it.
     """
     from converter.graph.dropout import drop_dropout
 
     graph = _trace(source, signature, examples, options)
-    return graph if options.written else drop_dropout(graph)
+    return graph if options.keeps_dropout else drop_dropout(graph)
 
 
 def _trace(source: Source, signature: Any, examples: dict[str, Any], options: Options) -> ir.Model:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from converter.errors import first_line
 from converter.formats import Source
 from converter.pipeline import Conversion, Options, describe
 from converter.progress import Progress, count, size
@@ -18,12 +19,16 @@ if TYPE_CHECKING:
     from converter.source.written import Written
 
 
-TRAINING = {
+TRAINING = "the written module trains: BatchNormalization and Dropout follow {mode}"
+BESIDE = "; what lies beside source/ is in inference mode"
+UNWRITTEN = {
     True: "all parameters train; in the live module BatchNormalization follows train() and eval(), "
     "Dropout stays off, and model.pt2 is in inference mode",
     False: "all parameters train; BatchNormalization uses its running statistics, Dropout is off",
 }
-"""What ``--for training`` gives so far, by whether batch normalisation follows the mode."""
+"""What ``--for training`` gives where no source code can be written, by whether batch normalisation
+follows the mode."""
+MODES = {"torch": "train() and eval()", "tf": "training=True and training=False"}
 
 
 def rebuild(
@@ -57,20 +62,20 @@ def rebuild(
         stage.detail = f"{count(trainable, 'trainable parameter')}"
     record = Record(signature, weights, source.framework, "native", options.purpose)
     result = Conversion(module, None, None, graph, signature)
-    if options.purpose == "training":
-        result.notes.append(TRAINING[options.to == "torch" and _normalises(graph)])
+    written = None
+    if options.to in LANGUAGES and options.keeps_dropout:
+        with progress.stage("write") as stage:
+            written = as_source(result, module, source, path, options)
+            lines = written.text.count("\n") if written is not None else 0
+            stage.detail = f"{count(lines, 'line')} of source code"
+    elif options.purpose == "training":
+        result.notes.append(UNWRITTEN[False])
     if signature.state:
         result.notes.append(told(signature))
-    if options.written:
-        with progress.stage("write") as stage:
-            written = write_source(module, graph, signature, source, LANGUAGES[options.to])
-            result.source = written.text
-            lines = written.text.count("\n")
-            stage.detail = f"{count(lines, 'line')} of source code"
     if path is not None:
         with progress.stage("save") as stage:
             result.notes += save(module, graph, record, path, options.to)
-            if options.written:
+            if written is not None:
                 from converter.source.check import saving_of
 
                 (path / SOURCE).mkdir()
@@ -91,17 +96,23 @@ LANGUAGES = {"torch": "torch", "tf": "keras"}
 """The language that the source of a target is written in."""
 
 
-def write_source(
-    module: Any, graph: ir.Model, signature: Signature, source: Source, language: str
-) -> Written:
-    """Write a graph as a module of a language, and hold that against the live target.
+def as_source(
+    result: Conversion, module: Any, source: Source, path: Path | None, options: Options
+) -> Written | None:
+    """Write a result as source code, too; for training that is the live result.
+
+    Returns:
+        ``None``: it has no words for it, and training alone had asked for it; a note says why.
 
     Raises:
-        RebuildError: the graph has something that the writer has no words for.
+        NotWritable: the graph has something that the writer has no words for.
         VerificationFailed: the written module does something else.
     """
     from converter.source.check import check
+    from converter.source.errors import NotWritable
 
+    language = LANGUAGES[options.to]
+    training = options.purpose == "training"
     if language == "torch":
         from converter.source.pytorch.module import write
         from converter.source.pytorch.prepare import prepared
@@ -110,8 +121,21 @@ def write_source(
         from converter.source.keras.prepare import prepared
 
     name = source.path.stem if source.path is not None else type(source.model).__name__
-    written = write(prepared(graph), name)
-    check(written, module, graph, signature, language)
+    try:
+        written = write(prepared(result.graph), name)
+        live = check(written, module, result.graph, result.signature, language)
+    except NotWritable as error:
+        if options.written or not training:
+            raise
+        follows = options.to == "torch" and _normalises(result.graph)
+        result.notes += [first_line(error), UNWRITTEN[follows]]
+        return None
+    result.source = written.text
+    result.notes += written.notes
+    if training:
+        result.model = live
+        beside = BESIDE if path is not None else ""
+        result.notes.append(TRAINING.format(mode=MODES[options.to]) + beside)
     return written
 
 

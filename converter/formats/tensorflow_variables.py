@@ -20,6 +20,17 @@ def named_variables(model: Any) -> dict[str, Any]:
     return {name: v for name, v in _own_names(model).items() if not name.endswith(states)}
 
 
+def trained_names(model: Any, variables: Mapping[str, Any]) -> list[str]:
+    """Return the names of the variables that training moves.
+
+    A layer that Keras was told to freeze counts; its variables do not know it in TensorFlow.
+    """
+    if not _is_layer(model) or hasattr(model, "named_variables"):
+        return [name for name, variable in variables.items() if variable.trainable]
+    trained = {id(of_tensorflow(variable)) for variable in model.trainable_variables}
+    return [name for name, variable in variables.items() if id(variable) in trained]
+
+
 def _own_names(model: Any) -> dict[str, Any]:
     """Return variables by their own names; by their paths in the object where names repeat.
 

@@ -25,13 +25,21 @@ AXIS = "equiport.dropout_axis"
 BY_CHANNELS = frozenset({CHANNELS, CHANNELS_ALPHA})
 
 KINDS = {
-    ELEMENTS: "each element is 0 with probability p, the others are divided by 1 - p",
-    CHANNELS: "the same for whole channels of a row",
-    ALPHA: "keeps mean and variance of what went through SELU",
-    CHANNELS_ALPHA: "the same for whole channels of a row",
-    GAUSSIAN: "each element is multiplied by a normal number of mean 1, variance p / (1 - p)",
-    NOISE: "a normal number of mean 0 and standard deviation p is added to each element",
+    ELEMENTS: "dropout",
+    CHANNELS: "dropout of channels",
+    ALPHA: "alpha dropout",
+    CHANNELS_ALPHA: "alpha dropout of channels",
+    GAUSSIAN: "Gaussian dropout",
+    NOISE: "Gaussian noise",
 }
+"""What each kind is called. In training, with the rate p:
+
+- dropout makes an element 0 with probability p and divides the others by 1 - p (Srivastava et al.
+  2014); of channels, a whole channel of a row at once;
+- alpha dropout keeps mean and variance of what went through SELU (Klambauer et al. 2017);
+- Gaussian dropout multiplies by a normal number of mean 1 and variance p / (1 - p);
+- Gaussian noise adds a normal number of mean 0 and standard deviation p.
+"""
 
 
 def kind_of(node: ir.Node) -> str | None:

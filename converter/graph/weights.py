@@ -17,6 +17,9 @@ PERMUTATION = "equiport.permutation"
 MOMENTUM = "equiport.momentum"
 """Property of a moving mean: how much of it a step of training keeps."""
 
+FIXED = "equiport.fixed"
+"""Property of a moving mean that training does not move, and that is used in training too."""
+
 
 def fold_transposes(model: ir.Model) -> ir.Model:
     """Fold transpositions into the weights that they read; in place."""

@@ -20,8 +20,11 @@ from converter.source.written import Written
 
 def check(
     written: Written, module: Any, graph: ir.Model, signature: Signature, framework: str
-) -> None:
+) -> Any:
     """Compare a written module, loaded from its files, with the live target by `verify.verify`.
+
+    Returns:
+        The live written module.
 
     Args:
         module: the live target.
@@ -48,6 +51,7 @@ def check(
             report=report,
             hint="This is a defect of Equiport; leave --source out (source= in Python).",
         )
+    return model
 
 
 def loaded(folder: Path, framework: str = "torch") -> Any:

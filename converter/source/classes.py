@@ -34,6 +34,7 @@ class Member:
         weights: of a layer, by name.
         fills: numbers that the layer has and the source has not, by name.
         drafted: what a class of the module is made of.
+        suffix: stands behind its constructor.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Member:
     weights: dict[str, Weight] = field(default_factory=dict)
     fills: dict[str, np.ndarray] = field(default_factory=dict)
     drafted: Drafted | None = None
+    suffix: str = ""
 
 
 @dataclass(eq=False)
@@ -150,7 +152,9 @@ class Drafting:
             return Member(name, definition.name, drafted=drafted)
         if isinstance(step.what, Layer) and made is not None:
             name = self._attribute(relative(layer_path(step.what, path), path))
-            return Member(name, made.class_name, made.arguments, made.weights, made.fills)
+            return Member(
+                name, made.class_name, made.arguments, made.weights, made.fills, suffix=made.suffix
+            )
         return None
 
     def _attribute(self, path: str) -> str:
@@ -188,7 +192,8 @@ class Drafting:
 
 
 def _form(member: Member) -> Any:
-    return member.path, member.class_name, tuple(a.name for a in member.arguments)
+    names = tuple(argument.name for argument in member.arguments)
+    return member.path, member.class_name, names, member.suffix
 
 
 def _shape(value: ir.Value) -> Any:

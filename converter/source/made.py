@@ -38,6 +38,7 @@ class Made:
         fills: numbers that the layer has and the source has not, by name.
         given: makes what the layer is called with of its input, e.g. pads it.
         taken: makes the result of what the layer returns.
+        suffix: stands behind the constructor: ``.requires_grad_(False)``.
     """
 
     class_name: str
@@ -46,3 +47,4 @@ class Made:
     fills: dict[str, np.ndarray] = field(default_factory=dict)
     given: Callable[[Text], Text] | None = None
     taken: Callable[[Text], Text] | None = None
+    suffix: str = ""

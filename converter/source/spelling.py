@@ -37,3 +37,12 @@ class Spellings:
         """Return the speller of an operator, ``None`` if it has none for that version."""
         since, speller = self.table.get(operator, (0, None))
         return speller if version >= since else None
+
+
+SELU = {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805}
+"""The numbers of Klambauer et al. (2017); ONNX has them in single precision."""
+
+
+def is_selu(view: Any) -> bool:
+    """Tell whether a node is `Selu` with the numbers that every framework has."""
+    return all(abs(view.attribute(name, number) - number) < 1e-6 for name, number in SELU.items())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import onnx_ir as ir
 
+from converter.graph.dropout import KINDS, kind_of
+from converter.graph.structure.layers import Layer, recognised_dropout
 from converter.graph.structure.weights import Weight, weight_of
 from converter.rebuild.graph_values import role_of
 from converter.source.classes import Drafted, access, collected
@@ -23,6 +26,7 @@ class Written:
         fills: what a layer has and the source has not.
         constants: values of the graph that are no weights, and too large to be written.
         places: each weight and constant as an expression of the root's constructor.
+        notes: what the module does not do that the source does in training.
     """
 
     text: str = ""
@@ -31,6 +35,22 @@ class Written:
     fills: dict[str, np.ndarray] = field(default_factory=dict)
     constants: dict[str, ir.Value] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def without_dropout(model: ir.Model, takes: Callable[[Layer], bool]) -> list[str]:
+    """Say which dropout of a graph the language has no layer for: it does nothing in the module."""
+    notes = []
+    for node in model.graph.all_nodes():
+        kind = kind_of(node)
+        layer = recognised_dropout(node) if kind is not None else None
+        if kind is not None and (layer is None or not takes(layer)):
+            place = node.metadata_props.get("equiport.module_path", "the end")
+            notes.append(
+                f"{KINDS[kind]} at {place}: the target has no such layer, and the written module "
+                "does nothing there"
+            )
+    return notes
 
 
 def collect(drafted: Drafted) -> Written:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,8 +122,8 @@ def described(inputs: Any) -> Any:
 
 def crossing(options: Options) -> dict[str, Any]:
     """Return the options that the other interpreter gets."""
-    return {item.name: getattr(options, item.name) for item in fields(options)
-            if item.name in CROSSING}  # fmt: skip
+    crossing = {name: getattr(options, name) for name in CROSSING}
+    return crossing | {"elsewhere": True}
 
 
 class Engine:

@@ -236,17 +236,37 @@ def test_for_training_follows_train_and_eval(net: nn.Module) -> None:
     )
 
 
-def test_for_training_says_that_batch_normalisation_of_keras_stays_as_it_is() -> None:
+def test_for_training_batch_normalisation_of_keras_follows_the_mode() -> None:
     import keras
 
     layers = [keras.layers.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(2)]
     result = converter.convert(keras.Sequential(layers), "torch", purpose="training", verify=False)
-    assert any("uses its running statistics" in note for note in result.notes)
-    before = {name: buffer.clone() for name, buffer in result.model.named_buffers()}
-    assert before
-    result.model.train()(torch.randn(8, 4))
-    for name, buffer in result.model.named_buffers():
-        assert torch.equal(buffer, before[name]), name
+    assert any("follow train()" in note for note in result.notes)
+    norm = next(m for m in result.model.modules() if isinstance(m, nn.BatchNorm1d))
+    assert norm.momentum == pytest.approx(0.01)  # Keras keeps 0.99
+    x = torch.randn(8, 4) + 3
+    result.model.eval()(x)
+    assert not norm.running_mean.any()
+    result.model.train()(x)
+    torch.testing.assert_close(norm.running_mean, 0.01 * x.mean(0))
+
+
+def test_for_training_what_cannot_be_written_is_said() -> None:
+    class Counter(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("count", torch.zeros(()))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.count += 1
+            return x + self.count
+
+    result = converter.convert(
+        Counter(), "torch", inputs=["x:float32[n,2]"], purpose="training", verify=False
+    )
+    assert result.source is None
+    assert any("keeps state" in note for note in result.notes)
+    assert any("Dropout is off" in note for note in result.notes)
 
 
 @pytest.mark.parametrize("to", ["torch", "tf"])

@@ -159,6 +159,20 @@ def statistics_reason(before: np.ndarray, a: np.ndarray, b: np.ndarray) -> str:
     if np.max(np.abs(moved_a)) == 0 or np.max(np.abs(moved_b)) == 0:
         which = "a" if np.max(np.abs(moved_a)) == 0 else "b"
         return f"{which} does not move its running statistics"
+    if a.size > 3:
+        # a = (1 - m) before + m v n / (n - 1) and b = (1 - m) before + m v give
+        # a = n (a - b) + (1 - m) before, whichever of the two is the unbiased one. Another momentum
+        # would give that with (1 - m) = 1.
+        for one, two, who, other in ((a, b, "a", "b"), (b, a, "b", "a")):
+            columns = np.stack([one - two, before], 1)
+            solution, *_ = np.linalg.lstsq(columns, one, rcond=None)
+            count, kept = solution
+            fits = np.max(np.abs(columns @ solution - one)) <= 1e-3 * np.max(np.abs(one - before))
+            if fits and count > 1.5 and 0 <= kept < 0.9999:
+                return (
+                    f"{who} keeps the unbiased variance of the batch (divided by n - 1), {other} "
+                    f"the biased one (by n = {count:.0f}), as PyTorch and Keras do"
+                )
     ratio = float(np.vdot(moved_a, moved_b) / np.vdot(moved_a, moved_a))
     slack = 1e-4 * np.max(np.abs(moved_b))
     if np.max(np.abs(moved_b - ratio * moved_a)) <= slack and abs(ratio - 1) > 1e-4:
@@ -166,17 +180,4 @@ def statistics_reason(before: np.ndarray, a: np.ndarray, b: np.ndarray) -> str:
             f"b moves {ratio:.4g} times as far as a: another momentum (PyTorch's 0.1 is Keras's "
             "and ONNX's 0.9)"
         )
-    if a.size > 3:
-        # a = (1 - m) before + m v n / (n - 1) and b = (1 - m) before + m v give
-        # a = n (a - b) + (1 - m) before, whichever of the two is the unbiased one.
-        for one, two, who, other in ((a, b, "a", "b"), (b, a, "b", "a")):
-            columns = np.stack([one - two, before], 1)
-            solution, *_ = np.linalg.lstsq(columns, one, rcond=None)
-            count, kept = solution
-            fits = np.max(np.abs(columns @ solution - one)) <= 1e-3 * np.max(np.abs(one - before))
-            if fits and count > 1.5 and 0 <= kept < 1:
-                return (
-                    f"{who} keeps the unbiased variance of the batch (divided by n - 1), {other} "
-                    f"the biased one (by n = {count:.0f}), as PyTorch and Keras do"
-                )
     return ""

@@ -293,7 +293,7 @@ def _modes(module: torch.nn.Module, normalise: bool) -> Iterator[None]:
     modes = [part.training for part in parts]
     try:
         for part in parts:
-            part.training = normalise
+            part.train(normalise)  # a normalisation that is always fixed stays so
         yield
     finally:
         for part, mode in zip(parts, modes, strict=True):

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from converter.formats.tensorflow_variables import named_variables
+from converter.formats.tensorflow_variables import named_variables, trained_names
 from verify.runtimes.tensorflow_runtime import open as open_module
 from verify.structure import tensorflow_leaves
 from verify.training.plan import BETAS, EPSILON, Ability, Arrays, Learned, Plan, in_order
@@ -83,7 +83,7 @@ def _own(engine: Engine) -> Subject:
         roles = {name: weight.role for name, weight in source.record.weights.items()}
         trainable = [name for name in variables if roles.get(name) == "parameter"]
     else:
-        trainable = [name for name, variable in variables.items() if variable.trainable]
+        trainable = trained_names(source.model, variables)
     layers = _normalisations(source.model)
     return Subject(engine.runner, source.model, variables, trainable, layers)
 
@@ -105,16 +105,24 @@ def _widened(model: Any) -> Subject | None:
     from converter.formats import from_live
     from verify.runtimes.keras_runtime import open as open_keras
 
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")  # for layers that a class makes itself
     try:
         copy = type(model).from_config(_in_float64(model.get_config()))
+        if not copy.built and model.get_build_config():
+            copy.build_from_config(model.get_build_config())
         if not copy.built:
             copy.build(model.input_shape)
         copy.set_weights([weight.astype(np.float64) for weight in model.get_weights()])
     except (TypeError, ValueError, AttributeError, NotImplementedError, KeyError):
         return None  # a model of the user's own class; its graph can be had in float64
+    finally:
+        keras.config.set_dtype_policy(usual)
     names = dict(zip(named_variables(model), named_variables(copy).values(), strict=True))
     variables = {name: v for name, v in names.items() if v.dtype.is_floating}
-    trainable = [name for name, variable in variables.items() if variable.trainable]
+    if any(variable.dtype != "float64" for variable in variables.values()):
+        return None
+    trainable = trained_names(copy, variables)
     runner = open_keras(from_live(copy), "cpu", None)
     how = "Keras's own copy in float64"
     return Subject(runner, copy, variables, trainable, _normalisations(copy), how=how)

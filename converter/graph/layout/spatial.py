@@ -68,7 +68,7 @@ def replace(node: ir.Node, inputs: list[ir.Value | None]) -> bool:
     assert value.shape is not None
     rank = len(value.shape)
     inputs[0] = transpose(value, to_last(rank), node, node)
-    dropped = ("training_mode", "momentum", "storage_order", "spatial")
+    dropped = ("training_mode", "storage_order", "spatial")
     attributes = [a for a in node.attributes.values() if a.name not in dropped]
     twin = ir.Node(DOMAIN, node.op_type, inputs, attributes, num_outputs=1, name=node.name)
     finish(node, twin, output, rank)

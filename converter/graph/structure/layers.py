@@ -17,7 +17,8 @@ import onnx_ir as ir
 
 from converter.graph.dropout import axis_of, kind_of, rate_of
 from converter.graph.structure.weights import Weight, all_equal, weight_of
-from converter.graph.weights import MOMENTUM
+from converter.graph.weights import FIXED, MOMENTUM
+from converter.rebuild.graph_values import role_of
 from converter.rebuild.prepare import plain_domain, version_of
 
 Config = dict[str, Any]
@@ -44,6 +45,14 @@ class Layer:
     inputs: list[ir.Value]
     outputs: list[ir.Value]
     nodes: list[ir.Node] = field(default_factory=list)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it learns nothing: its weights are there and none of them is trained."""
+        learned = [w for name, w in self.weights.items() if not name.startswith("running_")]
+        return bool(learned) and not any(
+            role_of(weight.initializer) == "parameter" for weight in learned
+        )
 
     @property
     def node(self) -> ir.Node:
@@ -239,6 +248,7 @@ def _batch_norm(node: ir.Node) -> Layer | None:
         "last": node.domain == CHANNELS_LAST or len(value.shape) == 2,
         "features": next(iter(weights.values())).shape[0],
         "epsilon": _decimal(_number(node, "epsilon", 1e-5)),
+        "fixed": FIXED in weights["running_mean"].initializer.metadata_props,
         "momentum": round(1 - _kept(node, weights["running_mean"]), 7),
         "scale": "weight" in weights,
         "shift": "bias" in weights,
@@ -304,7 +314,8 @@ def _embedding(node: ir.Node) -> Layer | None:
     return Layer("Embedding", config, {"weight": weight}, [ids], [node.outputs[0]], [node])
 
 
-def _dropout(node: ir.Node) -> Layer | None:
+def recognised_dropout(node: ir.Node) -> Layer | None:
+    """Return the layer of a dropout that follows the mode of the model."""
     value, kind = node.inputs[0], kind_of(node)
     if value is None or kind is None or value.shape is None:
         return None
@@ -322,6 +333,6 @@ _KINDS: dict[str, tuple[int, Callable[[ir.Node], Layer | None]]] = {
     "RMSNormalization": (23, _normalised("RMSNorm")),
     "GroupNormalization": (21, _group_norm),
     "Gather": (1, _embedding),
-    "Dropout": (7, _dropout),
+    "Dropout": (7, recognised_dropout),
 }
 """Each with the version of the operator from which on it means this."""

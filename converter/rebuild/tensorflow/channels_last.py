@@ -272,6 +272,6 @@ def windows(x, kernel, strides, dilations):
 
 
 @op("BatchNormalization", since=1, domain=DOMAIN)
-def batch_normalization(X, scale, B, mean, var, *, epsilon=1e-5):
+def batch_normalization(X, scale, B, mean, var, *, epsilon=1e-5, momentum=0.9):
     scale, B, mean, var = (tf.cast(t, X.dtype) for t in (scale, B, mean, var))
     return (X - mean) * (scale * tf.math.rsqrt(var + number(epsilon, X.dtype))) + B

@@ -44,6 +44,8 @@ def constructor(layer: Layer) -> Made:
         return made
     dtype = ir.DataType(next(iter(layer.weights.values())).dtype)
     made.arguments.append(Argument("dtype", WORDS[dtype], "float32"))
+    fixed = layer.frozen or layer.config.get("fixed", False)
+    made.arguments.append(Argument("trainable", not fixed, True))
     return made
 
 

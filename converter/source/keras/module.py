@@ -29,7 +29,7 @@ from converter.source.keras.operators import last, spells
 from converter.source.made import Made
 from converter.source.refusals import refuse
 from converter.source.view import View
-from converter.source.written import Written, collect
+from converter.source.written import Written, collect, without_dropout
 
 OWN_NAMES = frozenset({"keras", "layers", "ops", "Path", "load", "WEIGHTS", "INPUTS", "training"})
 """Names that mean something in every module."""
@@ -147,11 +147,13 @@ def write(model: ir.Model, name: str = "Model") -> Written:
     settle(drafting.definitions)
     extraction = language.extraction
     written = collect(drafted)
+    written.notes = without_dropout(model, takes)
+    specs = _specs(model, drafted.arguments)
     parts = [
         _head(root_name, list(extraction.imports), bool(extraction.definitions)),
         *extraction.definitions.values(),
         *(_class(definition, language, classes) for definition in drafting.definitions),
-        LOADING.replace("CLASS", written.root).replace("SPECS", _specs(model)),
+        LOADING.replace("CLASS", written.root).replace("SPECS", specs),
     ]
     written.text = formatted("\n\n".join(parts))
     return written
@@ -212,28 +214,28 @@ def follows_mode(drafted: Drafted) -> bool:
 _FOLLOWING = ("layers.BatchNormalization", "layers.GaussianNoise")
 
 
-def _specs(model: ir.Model) -> str:
-    """Return shape and type of each input."""
+def _specs(model: ir.Model, names: list[str]) -> str:
+    """Return shape and type of each input by its name."""
     specs = []
-    for value in model.graph.inputs:
+    for name, value in zip(names, model.graph.inputs, strict=True):
         if value.shape is None or value.dtype not in WORDS or not len(value.shape):
             raise NotWritable(f"an input such as {value.name}: its rank is 0 or not known")
         shape = tuple(size if isinstance(size, int) else None for size in value.shape)
-        specs.append(f"({shape!r}, {word(value.dtype)})")
-    return f"[{', '.join(specs)}]"
+        specs.append(f'"{name}": {{"batch_shape": {shape!r}, "dtype": {word(value.dtype)}}}')
+    return f"{{{', '.join(specs)}}}"
 
 
 BUILDING = '''
     def build_from_config(self, config) -> None:
         """Make the variables by a call on symbols; `keras.models.load_model` asks for it."""
-        self(*(keras.Input(batch_shape=shape, dtype=dtype) for shape, dtype in INPUTS))
+        self(*(keras.Input(name=name, **spec) for name, spec in INPUTS.items()))
 '''
 
 LOADING = '''
 WEIGHTS = Path(__file__).with_name("model.weights.h5")
 
 INPUTS = SPECS
-"""Shape and type of each input; ``None`` is any size."""
+"""Shape and type of each input, the batch with it; ``None`` is any size."""
 
 
 def load(path: Path = WEIGHTS) -> CLASS:

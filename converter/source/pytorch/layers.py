@@ -23,6 +23,11 @@ from converter.graph.structure.weights import weight_of
 from converter.source.expressions import Text, call, method, number
 from converter.source.made import Argument, Arguments, Made
 from converter.source.pytorch.dtypes import word
+from converter.source.pytorch.fixed import (
+    FixedBatchNorm1d,
+    FixedBatchNorm2d,
+    FixedBatchNorm3d,
+)
 from converter.source.pytorch.noise import GaussianDropout, GaussianNoise
 
 COUNTER = "num_batches_tracked"
@@ -45,12 +50,13 @@ def constructor(layer: Layer) -> Made:
     first = next(iter(layer.weights.values()))
     dtype = Text(word(first.dtype))
     arguments.append(Argument("dtype", dtype, Text("torch.float32")))
+    suffix = ".requires_grad_(False)" if layer.frozen else ""
     if layer.kind == "BatchNorm":
         weights, fills = _statistics(layer)
-        return Made(class_name, arguments, weights, fills)
-    if any(begin != end for begin, end in pads):
-        return Made(class_name, arguments, layer.weights, given=partial(_padded, pads))
-    return Made(class_name, arguments, layer.weights)
+        return Made(class_name, arguments, weights, fills, suffix=suffix)
+    uneven = any(begin != end for begin, end in pads)
+    given = partial(_padded, pads) if uneven else None
+    return Made(class_name, arguments, layer.weights, given=given, suffix=suffix)
 
 
 def takes(layer: Layer) -> bool:
@@ -176,9 +182,12 @@ def _dropout(config: dict[str, Any]) -> tuple[str, Arguments]:
 
 def own_class(layer: Layer) -> type | None:
     """Return the class of a layer that PyTorch lacks and the module brings along."""
+    if layer.kind == "BatchNorm" and layer.config["fixed"]:
+        return _FIXED[max(layer.config["rank"], 1)]
     return _OWN_DROPOUT.get(layer.config["kind"]) if layer.kind == "Dropout" else None
 
 
+_FIXED = {1: FixedBatchNorm1d, 2: FixedBatchNorm2d, 3: FixedBatchNorm3d}
 _OWN_DROPOUT = {NOISE: GaussianNoise, GAUSSIAN: GaussianDropout}
 
 

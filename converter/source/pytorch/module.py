@@ -31,7 +31,7 @@ from converter.source.pytorch.layers import constructor, own_class, takes
 from converter.source.pytorch.operators import spells
 from converter.source.refusals import refuse
 from converter.source.view import View
-from converter.source.written import Written, collect, tied
+from converter.source.written import Written, collect, tied, without_dropout
 
 OWN_NAMES = frozenset(
     {"torch", "nn", "F", "Tensor", "Path", "json", "load", "read_tensors", "WEIGHTS", "DTYPES"}
@@ -145,6 +145,7 @@ def write(model: ir.Model, name: str = "Model") -> Written:
     settle(drafting.definitions)
     extraction = language.extraction
     written = collect(drafted)
+    written.notes = without_dropout(model, takes)
     ties = [
         f"{written.places[name]} = {written.places[other]}" for name, other in tied(written).items()
     ]
@@ -169,7 +170,8 @@ def _head(name: str, imports: list[str]) -> str:
 
 IMPORTS = (
     "from __future__ import annotations", "import json", "from pathlib import Path",
-    "import torch", "from torch import Tensor", "from torch import nn", "from torch.nn import functional as F",
+    "import torch", "from torch import Tensor", "from torch import nn",
+    "from torch.nn import functional as F",
 )  # fmt: skip
 """Sorted, and thinned out, when the text is formatted."""
 

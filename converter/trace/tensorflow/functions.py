@@ -20,7 +20,8 @@ from converter.formats.tensorflow_signature import (
     undecided,
     words,
 )
-from converter.formats.tensorflow_variables import named_variables
+from converter.formats.tensorflow_variables import named_variables, trained_names
+from converter.graph.weights import FIXED, MOMENTUM
 from converter.signature import Signature, TensorSpec
 from converter.trace.tensorflow import dropout
 
@@ -34,14 +35,16 @@ class Traced:
         inputs: one spec per input, dynamic dimensions as words.
         output_names: one per flat output.
         variables: the source's variables by its own names for them, in its order.
-        momenta: how much of a moving mean a step of training keeps, by the variable's name.
+        frozen: names of variables that Keras does not train, though TensorFlow would.
+        moving: what is known of moving means (`converter.graph.weights`), by the variable's name.
     """
 
     function: Any
     inputs: tuple[TensorSpec, ...]
     output_names: tuple[str, ...]
     variables: dict[str, Any]
-    momenta: dict[str, float] = field(default_factory=dict)
+    moving: dict[str, dict[str, str]] = field(default_factory=dict)
+    frozen: frozenset[str] = frozenset()
 
 
 def concrete(source: Source, signature: Signature | None) -> Traced:
@@ -109,19 +112,22 @@ def _from_keras(model: Any, signature: Signature | None) -> Traced:
         )
     names = keras_output_names(model) or output_names(function.structured_outputs)
     variables = named_variables(model)
-    return Traced(function, inputs, names, variables, _momenta(model, variables))
+    frozen = frozenset(variables) - {*trained_names(model, variables)}
+    return Traced(function, inputs, names, variables, _moving(model, variables), frozen)
 
 
-def _momenta(model: Any, variables: dict[str, Any]) -> dict[str, float]:
+def _moving(model: Any, variables: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return what Keras knows of its moving means and a graph does not say."""
     import keras
 
     names = {id(variable): name for name, variable in variables.items()}
     found = {}
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization) and layer.built:
-            name = names.get(id(layer.moving_mean.value)) or names.get(id(layer.moving_mean))
+            name = names.get(id(layer.moving_mean.value))
             if name is not None:
-                found[name] = float(layer.momentum)
+                fixed = {} if layer.trainable else {FIXED: "1"}
+                found[name] = {MOMENTUM: repr(float(layer.momentum)), **fixed}
     return found
 
 

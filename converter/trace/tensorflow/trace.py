@@ -23,7 +23,6 @@ from converter.graph.clean import clean
 from converter.graph.dropout import AXIS as DROPOUT_AXIS
 from converter.graph.dropout import KIND as DROPOUT
 from converter.graph.state import declare_state, output_name
-from converter.graph.weights import MOMENTUM
 from converter.naming import free
 from converter.signature import Signature, TensorSpec
 from converter.trace.tensorflow.dropout import kind_in
@@ -241,9 +240,9 @@ def bind_weights(model: ir.Model, frozen: Frozen, traced: Traced) -> dict[int, s
         _, value = read.get(id(variable.handle), (None, ir.Value(name=name)))
         value.name, value.const_value = name, held
         value.shape, value.type = held.shape, ir.TensorType(held.dtype)
-        value.metadata_props["equiport.role"] = "parameter" if variable.trainable else "buffer"
-        if name in traced.momenta:
-            value.metadata_props[MOMENTUM] = repr(traced.momenta[name])
+        trained = variable.trainable and name not in traced.frozen
+        value.metadata_props["equiport.role"] = "parameter" if trained else "buffer"
+        value.metadata_props.update(traced.moving.get(name, {}))
         graph.register_initializer(value)
     return {id(variable.handle): name for name, variable in weights.items()}
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from converter.graph.dropout import kind_of
 from converter.source import infix
 from converter.source.expressions import PRODUCT, Text, call, string
 from converter.source.expressions import infix as between
 from converter.source.keras.operators.table import spells
+from converter.source.spelling import is_selu
 from converter.source.view import View
 
 infix.register(spells)
@@ -37,6 +39,7 @@ def _logical(view: View) -> Text:
 
 _FUNCTIONS = {
     "Relu": "relu", "Softplus": "softplus", "HardSwish": "hard_silu", "Softsign": "softsign",
+    "Mish": "mish",
     "Sigmoid": "sigmoid", "Tanh": "tanh", "Exp": "exp", "Log": "log", "Sqrt": "sqrt",
     "Abs": "abs", "Sin": "sin", "Cos": "cos", "Tan": "tan", "Erf": "erf", "Floor": "floor",
     "Ceil": "ceil", "Sign": "sign", "Reciprocal": "reciprocal", "IsNaN": "isnan",
@@ -134,3 +137,20 @@ def _extreme(view: View) -> Text | None:
 def _einsum(view: View) -> Text:
     operands = [view.tensor(index) for index in range(len(view.node.inputs))]
     return call("ops.einsum", string(view.attribute("equation", "")), *operands)
+
+
+@spells("Selu", since=6)
+def _selu(view: View) -> Text | None:
+    return call("ops.selu", view.tensor(0)) if is_selu(view) else None
+
+
+@spells("Celu", since=12)
+def _celu(view: View) -> Text | None:
+    alpha = view.attribute("alpha", 1.0)
+    return call("ops.celu", view.tensor(0), alpha=None if alpha == 1 else view.literal(alpha))
+
+
+@spells("Dropout", since=7)
+def _dropout(view: View) -> Text | None:
+    # What the language has no layer for; the writer says so in a note.
+    return view.tensor(0) if kind_of(view.node) is not None else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from converter.graph.dropout import kind_of
 from converter.source.expressions import Text, call, method
 from converter.source.pytorch.operators.table import spells
+from converter.source.spelling import is_selu
 from converter.source.view import View
 
 
@@ -51,3 +53,20 @@ def _clip(view: View) -> Text | None:
     if str(low) in ("0", "0.0") and str(high) in ("6", "6.0"):
         return call("F.relu6", view.tensor(0))
     return method(view.tensor(0), "clamp", min=low, max=high)
+
+
+@spells("Selu", since=6)
+def _selu(view: View) -> Text | None:
+    return call("F.selu", view.tensor(0)) if is_selu(view) else None
+
+
+@spells("Celu", since=12)
+def _celu(view: View) -> Text | None:
+    alpha = view.attribute("alpha", 1.0)
+    return call("F.celu", view.tensor(0), alpha=None if alpha == 1 else view.literal(alpha))
+
+
+@spells("Dropout", since=7)
+def _dropout(view: View) -> Text | None:
+    # What the language has no layer for; the writer says so in a note.
+    return view.tensor(0) if kind_of(view.node) is not None else None

@@ -1,0 +1,123 @@
+"""Whether a module computes in training what it computes in inference, but for the known layers.
+
+Dropout and batch normalisation follow the mode of the written module. Anything else that a module
+does in training alone (a branch on ``self.training``, attention that drops weights) is not in the
+graph, which is of inference; here it is found, so that it can be said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from converter.signature import Signature
+from converter.trace.pytorch.examples import from_signature
+
+aten = torch.ops.aten
+
+_FLAGS = {
+    aten.dropout.default: "train", aten.feature_dropout.default: "train",
+    aten.alpha_dropout.default: "train", aten.feature_alpha_dropout.default: "train",
+    aten.batch_norm.default: "training",
+}  # fmt: skip
+"""Operators that follow the mode, and the argument that says it."""
+
+Call = tuple[Any, dict[str, str], str]
+"""An operator, its arguments by name as text, and the module that calls it."""
+
+
+def in_training_alone(
+    module: torch.nn.Module, signature: Signature, given: Mapping[str, torch.Tensor] | None
+) -> list[str]:
+    """Say where a module's calls in training differ from those in inference; it is left as it was.
+
+    Args:
+        module: a live module.
+        signature: its inputs.
+        given: example tensors by input name, instead of made ones.
+    """
+    example = from_signature(module, signature, given)
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        plain = _calls(module.eval(), example)
+        try:
+            trained = _calls(module.train(), example)
+        except Exception as error:  # whatever torch.export says; inference could be exported
+            reason = str(error).strip().split("\n")[0][:160]
+            return [f"what the model does in training could not be traced and compared: {reason}"]
+    finally:
+        for part, mode in modes:
+            part.training = mode
+    for one, other in zip(plain, trained, strict=False):
+        if one[:2] != other[:2]:
+            return [_told(one, other)]
+    if len(plain) != len(trained):
+        longer = max(plain, trained, key=len)
+        target, _, place = longer[min(len(plain), len(trained))]
+        mode = "training" if longer is trained else "inference"
+        return [f"{_word(target)} at {place} is called in {mode} alone{_END}"]
+    return []
+
+
+_END = "; the written module does what the model does in inference"
+
+
+def _calls(module: torch.nn.Module, example: Any) -> list[Call]:
+    with torch.no_grad():
+        program = torch.export.export(module, example.args, example.kwargs or None, strict=False)
+    return list(_of(program))
+
+
+def _of(program: torch.export.ExportedProgram) -> Iterator[Call]:
+    counters = {
+        name for name, buffer in program.graph_signature.inputs_to_buffers.items()
+        if buffer.endswith("num_batches_tracked")
+    }  # fmt: skip
+    for node in program.graph.nodes:
+        if node.op != "call_function":
+            continue
+        if any(getattr(item, "name", "") in counters for item in node.args):
+            continue
+        given = {
+            argument.name: _number(item)
+            for argument, item in zip(_arguments(node.target), node.args, strict=False)
+            if not argument.has_default_value() or argument.default_value != item
+        } | {name: _number(item) for name, item in node.kwargs.items()}
+        given.pop(_FLAGS.get(node.target, ""), None)
+        yield node.target, given, _place(node)
+
+
+def _arguments(target: Any) -> list[Any]:
+    schema = getattr(target, "_schema", None)
+    return list(schema.arguments) if schema is not None else []
+
+
+def _number(item: Any) -> str:
+    """Return an argument as text; a tensor is only a tensor."""
+    if isinstance(item, torch.fx.Node):
+        return "tensor"
+    if isinstance(item, list | tuple):
+        return f"[{', '.join(map(_number, item))}]"
+    return repr(item)
+
+
+def _place(node: torch.fx.Node) -> str:
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    return (stack[-1][0] if stack else "") or "the model itself"
+
+
+def _told(one: Call, other: Call) -> str:
+    (target, before, place), (trained, after, other_place) = one, other
+    if target is not trained:
+        words = f"{_word(trained)} at {other_place} is called instead of {_word(target)} at {place}"
+        return f"in training {words}{_END}"
+    name = next(key for key in {**after, **before} if after.get(key) != before.get(key))
+    now, plain = (f"{name}={given[name]}" if name in given else f"no {name}"
+                  for given in (after, before))  # fmt: skip
+    return f"{_word(target)} at {place} is given {now} in training, {plain} in inference{_END}"
+
+
+def _word(target: Any) -> str:
+    return str(target).removeprefix("aten.").partition(".")[0]
