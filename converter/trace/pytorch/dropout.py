@@ -68,8 +68,9 @@ def _arguments(input: Any, p: Any, train: Any) -> tuple[Any, Any, Any]:
 
 def translate(x: Any, rate: float) -> Any:
     """Write it in ONNX: without ``training_mode`` it gives its input back."""
-    from onnxscript import opset18 as op
+    from onnxscript import opset18
 
+    op: Any = opset18
     result, _ = op.Dropout(x, op.Constant(value_float=rate))
     return result
 

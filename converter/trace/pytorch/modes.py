@@ -48,8 +48,8 @@ def in_training_alone(
             reason = str(error).strip().split("\n")[0][:160]
             return [f"what the model does in training could not be traced and compared: {reason}"]
     finally:
-        for part, mode in modes:
-            part.training = mode
+        for part, usual in modes:
+            part.training = usual
     for one, other in zip(plain, trained, strict=False):
         if one[:2] != other[:2]:
             return [_told(one, other)]
