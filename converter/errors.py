@@ -101,6 +101,10 @@ class RebuildError(ConversionError):
     """The ONNX graph could not be rebuilt in the target framework."""
 
 
+class NotExportable(RebuildError):
+    """`torch.export` cannot hold a rebuilt module, which runs all the same."""
+
+
 @dataclass(frozen=True)
 class UnsupportedOp:
     """One place where the model uses an operator that has no handler.

@@ -78,7 +78,7 @@ class Conversion:
         engine: ``"native"`` or ``"onnx2tf"``.
         notes: what the user should know, e.g. why the engine was chosen.
         stages: name, seconds and size of each stage.
-        source: the written module's text, ``None`` where none was asked for.
+        source: the written module's text, ``None`` where none was asked for or needed.
         origin: what was converted, in words.
         target: what it became, in words.
     """
@@ -160,7 +160,8 @@ def convert(
         source: write the target as source code, too (``"torch"`` as PyTorch, ``"tf"`` as Keras):
             a module of the framework's own layers in the folder ``source`` of the artifact, and its
             text in `Conversion.source`. It is compared with the artifact before anything is handed
-            over.
+            over. Where `torch.export` cannot hold a PyTorch target, the artifact is such a module
+            in any case, and a note says so.
 
     Raises:
         UsageError: the arguments do not make sense.
@@ -490,6 +491,8 @@ def compare(
     progress: Progress,
 ) -> Report:
     """Run source and target and compare: files each in a process of its own."""
+    from converter.formats import written_module
+
     if options.verifier is not None:
         verify = options.verifier
     else:
@@ -505,6 +508,9 @@ def compare(
         )
     elif "budget" not in options.verifier_options:
         del given["budget"]
+    if isinstance(target, Path) and written_module.recognise(target):
+        # Ours from a moment ago; the source was read before, and not trusted unless the user did.
+        given["trust"] = True
     if options.early is not None:
         given["early"] = options.early
     return verify(source.path or source.model, target, **given)

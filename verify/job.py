@@ -22,7 +22,7 @@ from verify.decisions import undecided
 from verify.digest import of_inputs
 from verify.kept import shown
 from verify.measuring import Measurer
-from verify.plan import narrowed, plan
+from verify.plan import evened, narrowed, plan
 from verify.progress import Step
 from verify.random_outputs.dependence import RandomParts
 from verify.report.outline import outline
@@ -133,6 +133,12 @@ class Job:
             signature, planned = narrower
             planned = calls.sequences(planned) if self.calls else planned
             self.signature, self.seen = signature, NumbersSeen()
+            self.budget.left_out.clear()
+            done = self._runs(planned, signature, feeds, views, {})
+        if _all_refused(done) and (even := evened(self, signature, planned)):
+            signature, planned = even
+            planned = calls.sequences(planned) if self.calls else planned
+            self.seen = NumbersSeen()
             self.budget.left_out.clear()
             done = self._runs(planned, signature, feeds, views, {})
         cases, report.runs = _in_order(planned, done)
@@ -401,6 +407,14 @@ class Job:
 
     def _memory(self, report: Report) -> None:
         report.a.peak_bytes, report.b.peak_bytes = self.a.peak_bytes, self.b.peak_bytes
+
+
+def _all_refused(done: Mapping[int, Run]) -> bool:
+    """Tell whether neither side took any of the inputs."""
+    refusals = (Uncompared.BOTH_REFUSE, Uncompared.A_REFUSES)
+    return bool(done) and all(
+        run.stage is Stage.REFUSED and run.uncompared in refusals for run in done.values()
+    )
 
 
 def _not_run(run: Run, failures: Mapping[str, Failure], optional: str) -> Run:

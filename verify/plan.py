@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from converter.errors import EquiportError
-from converter.signature import Signature
+from converter.signature import DimRange, Signature
 from verify import data as own
 from verify import inputs as making
 from verify import matching
@@ -55,6 +55,37 @@ def narrowed(
         return None
     job.findings.append("random inputs made NaN in a: they were kept to what its graph takes")
     return bounded, _cases(job, bounded)
+
+
+EVEN = (32, 64)
+"""Sizes that halve five times: what goes down some levels and up again takes no others."""
+
+
+def evened(
+    job: Job, signature: Signature, cases: list[making.Case]
+) -> tuple[Signature, list[making.Case]] | None:
+    """Return a plan with sizes that are multiples of 32, where no input was the user's own.
+
+    For sources that refused all sizes; the first dimension of an input, the batch, stays as it is.
+    """
+    if any(case.data is not None for case in cases):
+        return None
+    first = {spec.shape[0] for spec in signature.inputs if spec.shape}
+    sizes = {}
+    for name in signature.dynamic_dims():
+        allowed = signature.dims.get(name, DimRange())
+        even = [size for size in EVEN if allowed.minimum <= size <= (allowed.maximum or size)]
+        if name not in first and name not in job.options.sizes and even:
+            sizes[name] = even
+    if not sizes:
+        return None
+    wanted = {**sizes, **job.options.sizes}
+    words = ", ".join(sizes)
+    job.findings.append(
+        f"both refused all other sizes, so {words} were multiples of 32; an input that is declared "
+        "with what the model takes, such as x[n,8*h,8*w,3], is tried at more sizes"
+    )
+    return signature, making.cases(signature, job.options.seeds, wanted, job.options.seed)
 
 
 def _nobody_says(declared: Signature | None, views: list[matching.View]) -> bool:

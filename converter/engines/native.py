@@ -6,7 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converter.errors import first_line
+from converter.errors import (
+    MissingFrameworkError,
+    NotExportable,
+    RebuildError,
+    VerificationFailed,
+    first_line,
+)
 from converter.formats import Source
 from converter.pipeline import Conversion, Options, describe
 from converter.progress import Progress, count, size
@@ -74,7 +80,11 @@ def rebuild(
         result.notes.append(told(signature))
     if path is not None:
         with progress.stage("save") as stage:
-            result.notes += save(module, graph, record, path, options.to)
+            try:
+                result.notes += save(module, graph, record, path, options.to)
+            except NotExportable as refusal:
+                instead = written or write_instead(refusal, result, module, source, path, options)
+                result.notes.append(save_written(refusal, instead, record, path))
             if written is not None:
                 from converter.source.check import saving_of
 
@@ -86,6 +96,38 @@ def rebuild(
 
         result.model = ConvertedModel.from_graph(graph, record)
     return result
+
+
+def write_instead(
+    refusal: NotExportable, result: Conversion, module: Any, source: Source, path: Path,
+    options: Options,
+) -> Written:  # fmt: skip
+    """Write a PyTorch target that cannot be exported as source code.
+
+    Raises:
+        RebuildError: it cannot be written either; both causes are named.
+    """
+    try:
+        written = as_source(result, module, source, path, replace(options, written=True))
+    except (RebuildError, MissingFrameworkError, VerificationFailed) as error:
+        raise RebuildError(
+            f"{refusal.message}; and {error.message}",
+            hint=error.hint if isinstance(error, MissingFrameworkError) else refusal.hint,
+        ) from error
+    assert written is not None  # asked for by name, it is written or refused
+    return written
+
+
+def save_written(refusal: NotExportable, written: Written, record: Record, path: Path) -> str:
+    """Write an artifact without a program; returns the note that says why it has none."""
+    from converter.formats import written_module
+
+    written_module.save(written, path, record)
+    return (
+        f"there is no model.pt2, because torch.export cannot hold the model ({refusal.message}): "
+        "the artifact is the PyTorch module in model.py (from model import load); reading it runs "
+        "Python code, so verify and convert ask for --trust"
+    )
 
 
 SOURCE = "source"

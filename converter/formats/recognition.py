@@ -11,6 +11,7 @@ from converter.formats.content import UNKNOWN, described
 from converter.suggestions import neighbour
 
 FORMATS = (
+    "written_module",
     "torch_artifact",
     "saved_model",
     "exported_program",

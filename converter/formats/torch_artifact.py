@@ -58,7 +58,7 @@ def save(module: Any, path: Path, record: Record) -> None:
             names in the source's layout, `model.pt2` as they are stored.
 
     Raises:
-        RebuildError: the module cannot be exported.
+        NotExportable: the module cannot be exported; nothing was written.
         OutputError: the disk is full or cannot be written.
     """
     import torch

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from converter.errors import RebuildError
+from converter.errors import NotExportable
 from converter.formats.reading import one_line
 from converter.formats.torch_demands import without_unneeded
 from converter.formats.torch_signature import dim_of
@@ -22,7 +22,7 @@ def export(module: torch.nn.Module, signature: Signature) -> torch.export.Export
     """Export a module; the dimensions that ``signature`` declares dynamic stay dynamic.
 
     Raises:
-        RebuildError: the rebuilt module fixes one of them, or cannot be exported.
+        NotExportable: the rebuilt module fixes one of them, or cannot be exported.
     """
     names = [parameter.name for parameter in parameters_of(module)]
     own = replace(  # an input's name need not be a Python identifier; its argument's is
@@ -106,7 +106,7 @@ def with_inferred_dims(
             return _exported(module, attempt, any_size=any_size)
         except Exception as error:
             last = error
-    raise RebuildError(
+    raise NotExportable(
         f"the rebuilt module cannot be exported: {one_line(refusal)}", hint=_advice(refusal)
     ) from last
 
@@ -139,13 +139,13 @@ def check_dynamic(program: torch.export.ExportedProgram, signature: Signature) -
     """Compare the program's input shapes with the declared ones.
 
     Raises:
-        RebuildError: a dimension that was declared dynamic has become a size.
+        NotExportable: a dimension that was declared dynamic has become a size.
     """
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
     for name, spec in zip(program.graph_signature.user_inputs, signature.inputs, strict=True):
         for size, dim in zip(map(dim_of, values[name].shape), spec.shape or (), strict=False):
             if isinstance(dim, str) and isinstance(size, int):
-                raise RebuildError(
+                raise NotExportable(
                     f"the rebuilt module fixes the dimension {dim!r} of input {spec.name!r} "
                     f"at {size}",
                     hint=f"Write {size} in place of {dim} in --input.",

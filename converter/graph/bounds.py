@@ -19,6 +19,7 @@ from converter.errors import InputSpecError
 from converter.expressions import words_in
 from converter.graph.domains import domain_of
 from converter.graph.lengths import counted, sequence_size
+from converter.graph.loops import given_to_body
 from converter.graph.orders import SEGMENTS, order_of, orders_of
 from converter.signature import Bound, Dim, Signature
 
@@ -297,4 +298,6 @@ def _passed_on(node: ir.Node, position: int, shift: int) -> Iterator[tuple[ir.Va
             moved = int(values[0]) if name == "Add" else -int(values[0])
             yield node.outputs[0], shift + moved
     elif name in ("Loop", "Scan"):
-        yield node.attributes["body"].as_graph().inputs[position], shift
+        inner = given_to_body(node, position)
+        if inner is not None:
+            yield inner, shift

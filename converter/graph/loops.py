@@ -33,9 +33,38 @@ def count_loops(model: ir.Model) -> ir.Model:
     return model
 
 
+def capture_invariants(model: ir.Model) -> ir.Model:
+    """Let the bodies of all loops read from outside what they only pass on; in place.
+
+    What is carried stays: its input of the body is its output, and nothing reads it.
+    """
+    for node in list(model.graph.all_nodes()):
+        if node.op_type != "Loop" or node.domain not in ("", "ai.onnx"):
+            continue
+        body = body_of(node)
+        for index in range(2, len(node.inputs)):
+            outer = node.inputs[index]
+            if outer is not None and is_invariant(body, index):
+                body.outputs[index - 1] = body.inputs[index]
+                for node_inside, place in list(body.inputs[index].uses()):
+                    node_inside.replace_input_with(place, outer)
+                node.outputs[index - 2].replace_all_uses_with(outer, replace_graph_outputs=True)
+    return model
+
+
 def body_of(node: ir.Node) -> ir.Graph:
     """Return a loop's body: inputs ``iteration, condition, carried...``, outputs likewise."""
     return node.attributes["body"].as_graph()
+
+
+def given_to_body(node: ir.Node, position: int) -> ir.Value | None:
+    """Return the body's input for an input of a `Loop` or `Scan`, ``None``: it has none.
+
+    Before opset 9 the lengths of the sequences stand before what a `Scan` hands on.
+    """
+    inner = body_of(node).inputs
+    place = position - max(len(node.inputs) - len(inner), 0)
+    return inner[place] if place >= 0 else None
 
 
 def give_trip_count(node: ir.Node) -> None:
@@ -75,11 +104,19 @@ def limit_of(value: ir.Value | None, node: ir.Node, body: ir.Graph) -> ir.Value 
     index = position(body, limit) if limit is not None else None
     if index is not None:
         limit = plain(node.inputs[index]) if is_invariant(body, index) else None
-    elif limit is not None and (known := constant(limit)) is not None:
+    elif limit is not None and (known := whole(constant(limit))) is not None:
         limit = written_before(node, known)
     elif limit is not None and limit.graph is body:
         return None
     return limit if limit is not None and limit.dtype in _INTEGERS else None
+
+
+def whole(known: np.ndarray | None) -> np.ndarray | None:
+    """Return a constant, floats that are exact integers as such: exporters compare in float32."""
+    if known is None or known.dtype.kind != "f" or known.size != 1:
+        return known
+    limit = float(known.reshape(-1)[0])
+    return known.astype(np.int64) if limit.is_integer() and abs(limit) < 1 << 24 else known
 
 
 _INTEGERS = (ir.DataType.INT32, ir.DataType.INT64)

@@ -18,6 +18,7 @@ import onnx_ir as ir
 from converter.graph.bounds import COMPARISONS, bounds_of, table_size
 from converter.graph.constants import constant_of
 from converter.graph.domains import domain_of
+from converter.graph.loops import given_to_body
 from converter.graph.orders import SEGMENTS, order_of
 
 MOST_COUNT = 7
@@ -144,8 +145,8 @@ def _used(node: ir.Node, position: int, value: ir.Value, seen: _Seen) -> list[ir
             seen.compared += [float(x) for x in numbers[np.isfinite(numbers)][:64]]
         return []
     if name in ("Loop", "Scan"):
-        states = node.attributes["body"].as_graph().inputs
-        return [states[position], *node.outputs]
+        inner = given_to_body(node, position)
+        return [*([] if inner is None else [inner]), *node.outputs]
     if name in ("Div", "Mod") and position == 1 and integer:
         seen.divisor = True
     if name == "Pow" and position == 1:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any, Protocol
 
 import onnx_ir as ir
@@ -19,7 +21,7 @@ import sympy
 
 from converter.graph.structure.layers import Layer
 from converter.graph.structure.sizes import Sizes, dims
-from converter.graph.structure.tree import Block, Step
+from converter.graph.structure.tree import Block, Control, Step
 from converter.naming import free, identifier
 from converter.source import expressions
 from converter.source.errors import NotWritable
@@ -36,6 +38,8 @@ class Language(Protocol):
 
     names_members: bool
     """Whether a member is told its name when it is made."""
+    builds_members: bool
+    """Whether a member has its weights only once it is built: a call in a branch may not come."""
     maximum: str
     minimum: str
     """Functions that return the larger and the smaller of two sizes."""
@@ -79,8 +83,17 @@ class Language(Protocol):
     def hold(self, value: ir.Value, name: str) -> str:
         """Return the statement that makes room for a weight or constant of a class itself."""
 
+    def function(self, function: FunctionType) -> str:
+        """Write a function of ours into the module; returns what it is called."""
+
     def written_out(self, view: View) -> Text:
         """Return the call of a function that is written from the operator's handler."""
+
+    def on_host(self, view: View, index: int) -> Text:
+        """Return the numbers of an input that only a run tells, as a handler takes them."""
+
+    def control(self, body: Body, step: Step) -> None:
+        """Write the statements of a branch or a loop."""
 
 
 @dataclass
@@ -98,6 +111,9 @@ class Members:
 
 def read_in(step: Step) -> list[ir.Value]:
     """Return the tensors that a step reads, each as often as it does."""
+    if isinstance(step.what, Control):
+        direct = [value for value in step.what.node.inputs if value in step.inputs]
+        return direct + step.what.captured  # type: ignore[operator]
     if not isinstance(step.what, ir.Node):
         return step.inputs
     direct = [value for value in step.what.inputs if value in step.inputs]
@@ -148,7 +164,7 @@ class Body:
     def __init__(
         self,
         block: Block,
-        arguments: list[str],
+        arguments: list[str] | None,
         members: Members,
         sizes: Sizes,
         language: Language,
@@ -162,13 +178,13 @@ class Body:
         self.pending: dict[ir.Value, Text] = {}
         self.steps: dict[ir.Value, Step] = {v: s for s in block.steps for v in s.outputs}
         self.left: dict[ir.Value, int] = {}
-        self.live: dict[str, ir.Value] = dict(zip(arguments, block.inputs, strict=True))
+        self.live: dict[str, ir.Value] = {}
         self.taken = {"self", *keyword.kwlist, *dir(builtins), *language.names}
         for value in self._reads():
             self.left[value] = self.left.get(value, 0) + 1
-        for value, argument in zip(block.inputs, arguments, strict=True):
-            self.known[value] = expressions.name(argument)
-        self.parameters = [self.fresh(str(symbol)) for symbol in block.sizes]
+        for value, argument in zip(block.inputs, arguments, strict=True) if arguments else ():
+            self.known[value], self.live[argument] = expressions.name(argument), value
+        self.parameters = [self.fresh(size_name(symbol)) for symbol in block.sizes]
         self.named_dims |= dict(
             zip(block.sizes, map(expressions.name, self.parameters), strict=True)
         )
@@ -180,11 +196,24 @@ class Body:
 
     def write(self) -> None:
         """Write the statements."""
+        self._keep_sizes()
+        self._steps()
+        self.shorten(self.block.outputs if len(self.block.outputs) > 1 else [])
+        results = [self.as_tensor(value) for value in self.block.outputs]
+        self.lines.append(f"return {', '.join(result.text for result in results)}")
+
+    def _keep_sizes(self) -> None:
+        """Write down the sizes that are needed when no tensor has them any more."""
         for symbol in self.hoisted:
-            text = self.dims([symbol])[symbol]
-            name = self.fresh(str(symbol))
-            self.lines.append(f"{name} = {text}")
-            self.named_dims[symbol] = expressions.name(name)
+            if symbol in self.named_dims:
+                continue
+            with suppress(NoDimension):
+                text = self.dims([symbol])[symbol]
+                name = self.fresh(size_name(symbol))
+                self.lines.append(f"{name} = {text}")
+                self.named_dims[symbol] = expressions.name(name)
+
+    def _steps(self) -> None:
         steps = iter(self.block.steps)
         for step in steps:
             loop = self.members.loops.get(id(step))
@@ -194,23 +223,45 @@ class Body:
                     next(steps)
                 continue
             self._step(step)
-        self._shorten(self.block.outputs if len(self.block.outputs) > 1 else [])
-        results = [self.read(value) for value in self.block.outputs]
-        self.lines.append(f"return {', '.join(result.text for result in results)}")
+            if self._makes_kept(step):
+                self._keep_sizes()
+
+    def _makes_kept(self, step: Step) -> bool:
+        """Tell whether a step makes a tensor of a size that has to be kept."""
+        missing = {symbol for symbol in self.hoisted if symbol not in self.named_dims}
+        return any(missing & set(dims(value) or ()) for value in step.outputs if missing)
 
     def _step(self, step: Step) -> None:
-        self._shorten(step.inputs)
+        if isinstance(step.what, Control):
+            self._control(step, step.what)
+            return
+        self.shorten(step.inputs)
         text = self._expression(step)
         if len(step.outputs) == 1:
             (value,) = step.outputs
-            if self.left.get(value, 0) == 1:
+            if self.left.get(value, 0) == 1 and not self._makes_kept(step):
                 self.pending[value] = text
             else:
                 self.assign([value], text)
         else:
             self.assign(step.outputs, text)
 
-    def _shorten(self, values: list[ir.Value]) -> None:
+    def _control(self, step: Step, what: Control) -> None:
+        """Write a branch or a loop; what its bodies see has a variable."""
+        check_types(what)
+        for value in what.captured:
+            if value in self.pending:
+                self.assign([value], self.pending.pop(value))
+        self.language.control(self, step)
+        for value in what.captured:
+            if value in self.left:
+                self.left[value] -= 1
+
+    def bind(self, value: ir.Value, name: str) -> None:
+        """Say that a variable holds a value."""
+        self.known[value], self.live[name] = expressions.name(name), value
+
+    def shorten(self, values: list[ir.Value]) -> None:
         """Give variables to what is about to be read, as long as it makes too long a line."""
         waiting = [value for value in dict.fromkeys(values) if value in self.pending]
         while waiting:
@@ -229,7 +280,7 @@ class Body:
         before = self._settled(self.read(first.inputs[0]), first.inputs[0])
         self.flush(before)
         # What every call gets is written down before: the loop changes what it is made of.
-        others = [self._kept(self.read(value), self._wish(value)) for value in first.inputs[1:]]
+        others = [self._kept(self.read(value), self.wish(value)) for value in first.inputs[1:]]
         sizes = self._sizes_of(first).items()
         extents = [f"{name}={self._kept(text, 'size')}" for name, text in sizes]
         variable = self.fresh("layer")
@@ -255,7 +306,7 @@ class Body:
         free = text.text in self.live and not self.left.get(self.live[text.text], 0)
         if text.text.isidentifier() and free:
             return text.text
-        name = text.stem if text.stem and self._is_free(text.stem) else self.fresh("x")
+        name = text.stem if text.stem and self.is_free(text.stem) else self.fresh("x")
         self.flush(name)
         self.lines.append(f"{name} = {text}")
         self.known[value], self.live[name] = expressions.name(name), value
@@ -269,11 +320,29 @@ class Body:
             self.left[value] -= 1
         if value in self.pending:
             return self.pending.pop(value)
-        if value in self.known:
-            return self.known[value]
+        text = self.seen(value)
+        if text is None:
+            raise NotWritable(f"the value {value.name} is not at hand where it is needed")
+        return text
+
+    def seen(self, value: ir.Value) -> Text | None:
+        """Return the expression of a value that is at hand, ``None`` for another one."""
         if value in self.members.held:
             return Text(f"self.{self.members.held[value]}")
-        raise NotWritable(f"the value {value.name} is not at hand where it is needed")
+        return self.known.get(value)
+
+    def at_hand(self) -> Iterator[tuple[ir.Value, Text]]:
+        """Yield the tensors that have a variable."""
+        for value, text in self.known.items():
+            if self.live.get(text.text) is value:
+                yield value, text
+
+    def as_tensor(self, value: ir.Value) -> Text:
+        """Return a value as a tensor, for one use of it: also one that is known as numbers."""
+        known = self.sizes.of(value)
+        if known is None:
+            return self.read(value)
+        return self.language.tensor(View(value.producer(), self), known, self.sizes.dtypes[value])
 
     def assign(self, values: list[ir.Value], text: Text) -> None:
         """Write an assignment."""
@@ -303,18 +372,19 @@ class Body:
 
     def assign_new(self, value: ir.Value, text: Text) -> None:
         """Write an assignment to a variable that did not exist."""
-        name = self.fresh(self._wish(value))
+        name = self.fresh(self.wish(value))
         self.lines.append(f"{name} = {text}")
         self.known[value] = expressions.name(name)
         self.live[name] = value
 
     def _name(self, value: ir.Value, text: Text, index: int, count: int) -> str:
         stem = text.stem if count == 1 else ""
-        if stem and self._is_free(stem) and self.live[stem].dtype == value.dtype:
+        if stem and self.is_free(stem) and self.live[stem].dtype == value.dtype:
             return stem
-        return self.fresh(self._wish(value) if count == 1 else f"{self._wish(value)}_{index + 1}")
+        return self.fresh(self.wish(value) if count == 1 else f"{self.wish(value)}_{index + 1}")
 
-    def _is_free(self, name: str) -> bool:
+    def is_free(self, name: str) -> bool:
+        """Tell whether nobody needs a variable any more."""
         value = self.live.get(name)
         if value is None or name not in self.live:
             return False
@@ -322,7 +392,8 @@ class Body:
             return False
         return self.left.get(value, 0) == 0
 
-    def _wish(self, value: ir.Value) -> str:
+    def wish(self, value: ir.Value) -> str:
+        """Return what a value would be called by what makes it."""
         step = self.steps.get(value)
         if step is None:
             return "x"
@@ -345,7 +416,12 @@ class Body:
     def _expression(self, step: Step) -> Text:
         if isinstance(step.what, ir.Node):
             before = dict(self.left), dict(self.pending), list(self.lines), dict(self.known)
-            text = self.language.spell(View(step.what, self))
+            try:
+                text = self.language.spell(View(step.what, self))
+            except NoDimension as error:
+                if not any(error.symbol in (dims(value) or ()) for value in step.outputs):
+                    raise
+                text = None  # only the node itself tells this size
             if text is None:
                 self.left, self.pending, self.lines, self.known = before
                 text = self.language.written_out(View(step.what, self))
@@ -379,9 +455,9 @@ class Body:
     def size(self, number: Any, single: bool = False) -> Text:
         """Return a number or a size as an expression; a tensor of that size says it best."""
         if isinstance(number, sympy.Basic) and not number.is_Symbol and not number.is_Number:
-            for value, text in self.known.items():
+            for value, text in self.at_hand():
                 sizes = dims(value)
-                if sizes and number in sizes and self.live.get(text.text) is value:
+                if sizes and number in sizes:
                     return self.language.shape(text, sizes.index(number))
         symbols = sorted(getattr(number, "free_symbols", ()), key=str)
         extremes = self.language.maximum, self.language.minimum
@@ -394,9 +470,9 @@ class Body:
             if symbol in self.named_dims:
                 found[symbol] = self.named_dims[symbol]
                 continue
-            for value, text in self.known.items():
+            for value, text in self.at_hand():
                 sizes = dims(value)
-                if sizes and symbol in sizes and self.live.get(text.text) is value:
+                if sizes and symbol in sizes:
                     found[symbol] = self.language.shape(text, sizes.index(symbol))
                     break
             else:
@@ -404,7 +480,31 @@ class Body:
         return found
 
 
+def size_name(symbol: Any) -> str:
+    """Return what a size is called; names that shape inference made up say nothing."""
+    return "size" if re.fullmatch(r"(unk__|[su])\d+", str(symbol)) else str(symbol)
+
+
+def check_types(what: Control) -> None:
+    """Refuse branches and loops over what is no tensor.
+
+    Raises:
+        NotWritable: a sequence or an optional goes in or comes out.
+    """
+    node = what.node
+    bodies = [v for body in what.bodies.values() for v in (*body.inputs, *body.outputs)]
+    for value in (*node.inputs, *node.outputs, *bodies):
+        if (
+            value is not None
+            and value.type is not None
+            and not isinstance(value.type, ir.TensorType)
+        ):
+            kind = "Loop" if node.op_type == "Repeat" else node.op_type
+            raise NotWritable(f"{kind} over {value.name}, which is no tensor")
+
+
 WORDS = {
+    "If": "result",
     "MatMul": "product", "Add": "total", "Mul": "scaled", "Concat": "joined", "Reshape": "x",
     "Transpose": "x", "Gather": "picked", "Equal": "mask", "ReduceMean": "mean", "Cast": "x",
     "Sub": "difference", "Unsqueeze": "x", "Where": "chosen", "Div": "ratio",

@@ -14,8 +14,8 @@ import onnx_ir as ir
 
 from converter.graph.structure.layers import Layer
 from converter.graph.structure.scopes import plain
-from converter.graph.structure.sizes import Sizes
-from converter.graph.structure.tree import Block, Step
+from converter.graph.structure.sizes import Sizes, dims
+from converter.graph.structure.tree import Block, Step, every, nodes_of
 from converter.graph.structure.weights import Weight, weight_of
 from converter.naming import free, identifier
 from converter.source.body import Language, Members, written
@@ -35,6 +35,7 @@ class Member:
         fills: numbers that the layer has and the source has not, by name.
         drafted: what a class of the module is made of.
         suffix: stands behind its constructor.
+        built: sizes of what a layer in a branch or a loop is called with, ``None`` for an open one.
     """
 
     path: str
@@ -44,6 +45,7 @@ class Member:
     fills: dict[str, np.ndarray] = field(default_factory=dict)
     drafted: Drafted | None = None
     suffix: str = ""
+    built: tuple[int | None, ...] | None = None
 
 
 @dataclass(eq=False)
@@ -104,7 +106,7 @@ class Drafting:
         members: list[Member] = []
         called: dict[int, str] = {}
         made: dict[int, Made] = {}
-        for step in block.steps:
+        for step in every(block.steps):
             if isinstance(step.what, Layer):
                 made[id(step)] = self.language.constructor(step.what)
             member = self._member(step, path, made.get(id(step)))
@@ -116,6 +118,8 @@ class Drafting:
                 same = member
                 members.append(member)
             called[id(step)] = same.path
+            if isinstance(step.what, Layer) and step not in block.steps:
+                same.built = _shape_of(step.what)
         collections = collected(members)
         held = self._held(block, path, {member.path.partition(".")[0] for member in members})
         expressions = {key: access(member, collections) for key, member in called.items()}
@@ -191,9 +195,17 @@ class Drafting:
         drafted.definition = definition
 
 
+def _shape_of(layer: Layer) -> tuple[int | None, ...]:
+    sizes = dims(layer.inputs[0])
+    if sizes is None:
+        name = module_words(next(iter(layer.weights.values())).name)
+        raise NotWritable(f"the rank of what the layer of {name} is called with is not known")
+    return tuple(size if isinstance(size, int) else None for size in sizes)
+
+
 def _form(member: Member) -> Any:
     names = tuple(argument.name for argument in member.arguments)
-    return member.path, member.class_name, names, member.suffix
+    return member.path, member.class_name, names, member.suffix, member.built
 
 
 def _shape(value: ir.Value) -> Any:
@@ -338,8 +350,10 @@ def loops_of(
         if len(numbers) < 2 or not is_list(numbers):
             continue
         steps = [step for step in block.steps if called.get(id(step), "").startswith(f"{name}.")]
+        if len(steps) != len(numbers):
+            continue
         first = block.steps.index(steps[0])
-        if block.steps[first : first + len(steps)] != steps or len(steps) != len(numbers):
+        if block.steps[first : first + len(steps)] != steps:
             continue
         if [called[id(step)] for step in steps] != [f"{name}.{i}" for i in range(len(steps))]:
             continue
@@ -362,7 +376,7 @@ def _follows(before: Step, after: Step) -> bool:
 def _nodes_of(step: Step) -> set[ir.Node]:
     if isinstance(step.what, Block):
         return {node for inner in step.what.steps for node in _nodes_of(inner)}
-    return set(step.what.nodes) if isinstance(step.what, Layer) else {step.what}
+    return set(nodes_of(step))
 
 
 def argument_names(block: Block, is_root: bool, taken: set[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from converter.source.body import Language
-from converter.source.classes import Definition, Member, collected, is_list
+from converter.source.classes import Definition, Member, access, collected, is_list
 from converter.source.expressions import number
 from converter.source.made import REQUIRED
 
@@ -21,6 +21,9 @@ def constructor_lines(definition: Definition, language: Language) -> list[str]:
             lines.append(
                 f"self.{name} = {_collection(definition, name, collections[name], language)}"
             )
+    for member in members if language.builds_members else ():
+        if member.built is not None:
+            lines.append(f"{access(member.path, collections)}.build({number(member.built)})")
     for value, name in definition.first.held.items():
         lines.append(language.hold(value, name))
     return lines

@@ -113,6 +113,8 @@ def size(
         dims: what each open dimension is written as.
         extremes: functions that return the larger and the smaller of two sizes.
     """
+    if isinstance(expression, sympy.logic.boolalg.BooleanAtom):
+        expression = bool(expression)
     if not isinstance(expression, sympy.Basic):
         literal = number(expression, single)
         return Text(literal, UNARY if literal.startswith("-") else ATOM)

@@ -44,7 +44,7 @@ def _argument(view: View, handler: Handler, index: int) -> Text:
         return _nested(view, known, view.is_single(index))
     if name in handler.either:
         return view.tensor(index)
-    raise NotWritable(f"{name} of {view.node.op_type} must be known before the run")
+    return view.body.language.on_host(view, index)
 
 
 def _nested(view: View, value: Any, single: bool) -> Text:

@@ -38,7 +38,18 @@ def _binary(sign: str, level: int) -> Speller:
     return spell
 
 
+def neutral(view: View) -> Text | None:
+    """Return what ``x & True`` or ``x | False`` is, ``None`` for another operation."""
+    plain = {"And": True, "Or": False}.get(view.node.op_type)
+    for index in range(2):
+        if plain is not None and view.number(index) is plain and view.number(1 - index) is None:
+            return view.tensor(1 - index)
+    return None
+
+
 def _logical(view: View) -> Text:
+    if (left_alone := neutral(view)) is not None:
+        return left_alone
     sign = {"And": "&", "Or": "|", "Xor": "^"}[view.node.op_type]
     left, right = (view.tensor(index) for index in range(2))
     return combined(f"{left.at(UNARY)} {sign} {right.at(UNARY)}", COMPARISON, left, right)

@@ -9,12 +9,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import sympy
+
 from converter.source.expressions import Text
 
 Speller = Callable[[Any], Text | None]
 
 ENDLESS = 1_000_000_000
 """From here on the end of a slice means "to the end"; exporters write different ones."""
+
+
+def one_of(start: Any, end: Any, step: int) -> tuple[Any, int]:
+    """Return end and step of a slice; TensorFlow's ``x[i]`` is one with an endless step.
+
+    It has one element where the end lies behind the start, which is not negative.
+    """
+    nonnegative = start >= 0 if isinstance(start, int) else bool(start.is_nonnegative)
+    if step < ENDLESS or not nonnegative:
+        return end, step
+    ends = end.args if isinstance(end, sympy.Max) else (end,)
+    if any((sympy.sympify(item) - start).is_positive for item in ends):
+        return start + 1, 1
+    return end, step
+
+
+def single_axes(view: Any) -> tuple[int, ...] | None:
+    """Return the axes of size 1, which a `Squeeze` without axes drops; ``None``: not known."""
+    sizes = view.dims(0)
+    if sizes is None or not all(isinstance(size, int) for size in sizes) or 1 not in sizes:
+        return None
+    return tuple(axis for axis, size in enumerate(sizes) if size == 1)
 
 
 class Spellings:

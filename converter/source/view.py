@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 class View:
     """A node as a speller sees it: its operands as expressions, its numbers as numbers."""
 
-    def __init__(self, node: ir.Node, body: Body) -> None:
-        self.node, self.body = node, body
+    def __init__(self, node: ir.Node | None, body: Body) -> None:
+        self.node: ir.Node = node  # type: ignore[assignment]  # of a constant there is none
+        self.body = body
         self.used: list[Text] = []
 
     def has(self, index: int) -> bool:
@@ -97,6 +99,21 @@ class View:
         value = self.node.inputs[index]
         return None if value is None else dims(value)
 
+    def may_be_empty(self, index: int, axes: Iterable[int]) -> bool:
+        """Tell whether the data may leave an axis of an input without elements.
+
+        A size that the caller chooses is taken for 1 or more.
+        """
+        sizes = self.dims(index)
+        for axis in axes:
+            size = sizes[axis] if sizes is not None else None
+            symbols: set[Any] = getattr(size, "free_symbols", set())
+            if size is None or not symbols <= self.body.sizes.given:
+                return True
+            if symbols and not size.subs(dict.fromkeys(symbols, 1)) >= 1:
+                return True
+        return False
+
     def wanted(self) -> list[ir.Value]:
         """Return the outputs that somebody reads."""
         return [v for v in self.node.outputs if v.uses() or v.is_graph_output()]
@@ -137,7 +154,6 @@ class View:
 
     def device(self) -> Text | None:
         """Return the device of a tensor at hand."""
-        for text in self.body.known.values():
-            if text.text in self.body.live:
-                return Text(f"{text}.device")
+        for _, text in self.body.at_hand():
+            return Text(f"{text}.device")
         return None

@@ -133,3 +133,28 @@ def test_junit_says_which_side_refuses() -> None:
     text = report.to_junit()
     assert "b refuses the inputs" in text
     assert "both refuse" not in text
+
+
+def _halves_three_times(x):
+    if x.shape[1] % 8:
+        raise ValueError("the way up does not meet the way down")
+    return x * 2
+
+
+def test_sizes_that_both_refuse_are_tried_as_multiples_of_32() -> None:
+    report = verify(Net(_halves_three_times), Net(_halves_three_times), inputs="x:float32[n,h]")
+    assert report.passed
+    assert {run.sizes["h"] for run in report.runs} == {32, 64}
+    assert any("multiples of 32" in finding for finding in report.findings)
+    wrong = Net(lambda x: _halves_three_times(x) * 1.01)
+    assert not verify(Net(_halves_three_times), wrong, inputs="x:float32[n,h]").passed
+
+
+@pytest.mark.parametrize(
+    "how", [{"inputs": "x:float32[n,h<=20]"}, {"inputs": "x:float32[n,h]", "sizes": {"h": [3, 5]}}]
+)
+def test_sizes_outside_of_what_was_asked_for_are_not_tried(how: dict) -> None:
+    report = verify(Net(_halves_three_times), Net(_halves_three_times), **how)
+    allowed = set(range(21)) if "sizes" not in how else {3, 5}
+    assert {run.sizes["h"] for run in report.runs} <= allowed
+    assert not any("multiples of 32" in finding for finding in report.findings)

@@ -85,7 +85,7 @@ class Kind:
 
 
 _PROGRAMS = frozenset({"exported_program", "torch_artifact"})
-_MODULES = frozenset({"module", "torch_pickle", "state_dict", "safetensors"})
+_MODULES = frozenset({"module", "torch_pickle", "state_dict", "safetensors", "written_module"})
 _ONNX = frozenset({"onnx_file", "onnx_model"})
 _KERAS = frozenset({"keras_model", "keras_archive", "keras_h5"})
 _TF_LIVE = frozenset({"tf_module", "tf_function"})

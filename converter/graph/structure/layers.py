@@ -67,7 +67,7 @@ def layers_of(model: ir.Model, takes: Callable[[Layer], bool]) -> dict[ir.Node, 
         takes: whether the framework has such a layer.
     """
     found: dict[ir.Node, Layer] = {}
-    for node in model.graph:
+    for node in model.graph.all_nodes():
         domain = plain_domain(node.domain)
         since, recognise = _KINDS.get(node.op_type, (0, None))
         if recognise is None or node in found or domain not in ("", CHANNELS_LAST):
@@ -110,9 +110,11 @@ def _with_bias(value: ir.Value | None, size: int) -> Weight | bool | None:
 
 def _only_use(value: ir.Value) -> ir.Node | None:
     uses = list(value.uses())
-    if len(uses) != 1 or value.is_graph_output():
+    producer = value.producer()
+    if len(uses) != 1 or value.is_graph_output() or producer is None:
         return None
-    return uses[0][0]
+    # What a branch does with a value is not done where the value is made.
+    return uses[0][0] if uses[0][0].graph is producer.graph else None
 
 
 def _linear(node: ir.Node) -> Layer | None:
@@ -217,13 +219,15 @@ def _bias_after(node: ir.Node, size: int, behind: int) -> tuple[Weight, list[ir.
     if after is None or after.op_type != "Add" or plain_domain(after.domain):
         return None
     other = after.inputs[1] if after.inputs[0] is node.outputs[0] else after.inputs[0]
-    shaped = other.producer() if other is not None else None
     if other is None or other.shape is None:
         return None
-    if shaped is not None and shaped.op_type == "Reshape":
-        bias = weight_of(shaped.inputs[0])
-    else:
-        bias = weight_of(other)
+    # However a vector is laid along one axis, its elements stay in their order.
+    vector: ir.Value | None = other
+    while vector is not None and (shaped := vector.producer()) is not None:
+        if shaped.op_type not in ("Reshape", "Transpose", "Squeeze", "Unsqueeze"):
+            break
+        vector = shaped.inputs[0]
+    bias = weight_of(vector)
     sizes = [item if isinstance(item, int) else 0 for item in other.shape]
     along = sizes[-behind - 1 :] == [size, *[1] * behind] and set(sizes[: -behind - 1]) <= {1}
     return (bias, [node, after]) if bias is not None and bias.shape == (size,) and along else None

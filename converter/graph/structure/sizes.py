@@ -6,7 +6,7 @@ Such a value is written where it is needed, from the shape of a tensor that is a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -56,6 +56,8 @@ class _Arithmetic:
         integers = {int(ir.DataType.INT64), int(ir.DataType.INT32)}
         if to in integers and a.is_integer:
             return a
+        if to in integers and (exact := sympy.nsimplify(a, rational=True)).is_integer:
+            return exact  # a size that went through floats, in which all sizes are exact
         if to in (int(ir.DataType.FLOAT), int(ir.DataType.DOUBLE)):
             return a * sympy.Float(1)
         raise NotOnHost("another type of a size")
@@ -76,6 +78,25 @@ def _floored(above: Any, below: Any) -> Any:
         ):
             return sympy.floor(rest / below)
     return None
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers with Python's integers in place of sympy's."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return int(value) if isinstance(value, sympy.Integer) else value
+
+
+def _equal(a: Any, b: Any) -> Any:
+    """Return whether sizes are equal; ``==`` of expressions asks whether they are written alike."""
+
+    def equal(x: Any, y: Any) -> Any:
+        if not (isinstance(x, sympy.Basic) or isinstance(y, sympy.Basic)):
+            return x == y
+        found = sympy.Eq(x, y)
+        return bool(found) if isinstance(found, sympy.logic.boolalg.BooleanAtom) else found
+
+    return host.elementwise(equal, a, b)
 
 
 def _whole(number: Any) -> bool:
@@ -115,11 +136,18 @@ class Sizes(Mapping[ir.Value, Any]):
 
     Attributes:
         dtypes: the element type of each.
+        given: the symbols in the shapes of the graph's inputs: whoever calls it chooses them.
+        iterations: what the number of a loop's iteration is, by the input of its body.
     """
 
     def __init__(self, model: ir.Model) -> None:
         self.known: dict[ir.Value, Any] = {}
         self.dtypes: dict[ir.Value, ir.DataType] = {}
+        self.iterations: dict[ir.Value, sympy.Symbol] = {}
+        self.given = {
+            symbol for value in model.graph.inputs for size in dims(value) or ()
+            if isinstance(size, sympy.Basic) for symbol in size.free_symbols
+        }  # fmt: skip
         for node in model.graph.all_nodes():
             self._add(node, model)
 
@@ -152,6 +180,8 @@ class Sizes(Mapping[ir.Value, Any]):
         return self.known[value] if value in self.known else self.constant(value)
 
     def _add(self, node: ir.Node, model: ir.Model) -> None:
+        if node.op_type in ("Loop", "Repeat"):
+            self._add_loop(node)
         if plain_domain(node.domain):
             return
         if node.op_type == "Constant":
@@ -171,8 +201,9 @@ class Sizes(Mapping[ir.Value, Any]):
         if not set(attributes) <= handler.attributes:
             return
         bound = {"n_outputs": len(node.outputs)} if "n_outputs" in handler.bound else {}
+        compute: Callable[..., Any] = _equal if node.op_type == "Equal" else handler.function
         try:
-            results = handler.function(*given, **attributes, **bound)
+            results = compute(*given, **attributes, **bound)
         except (NotOnHost, ArithmeticError, LookupError, TypeError, AttributeError):
             return
         for output, result in zip(
@@ -180,7 +211,16 @@ class Sizes(Mapping[ir.Value, Any]):
         ):
             if dtype == ir.DataType.FLOAT:
                 result = round_floats(result)
-            self.known[output], self.dtypes[output] = result, dtype
+            self.known[output], self.dtypes[output] = _plain(result), dtype
+
+    def _add_loop(self, node: ir.Node) -> None:
+        """Take the iteration's number for a size, and the condition that let it in for true."""
+        inputs = node.attributes["body"].as_graph().inputs
+        self.iterations[inputs[0]] = symbol(f"iteration {len(self.iterations)}")
+        self.known[inputs[0]] = self.iterations[inputs[0]]
+        self.dtypes[inputs[0]] = ir.DataType.INT64
+        if node.op_type == "Loop":
+            self.known[inputs[1]], self.dtypes[inputs[1]] = True, ir.DataType.BOOL
 
     def _add_shape(self, node: ir.Node) -> None:
         (value,), (output,) = node.inputs, node.outputs

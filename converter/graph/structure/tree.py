@@ -8,7 +8,7 @@ cannot be is dissolved into the one around it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,13 +26,13 @@ class Step:
     """One thing that a block does.
 
     Attributes:
-        what: an operator, a layer with weights, or the call of another block.
+        what: an operator, a layer with weights, the call of another block, or a branch or loop.
         inputs: the tensors that it needs; numbers and weights of its own are not among them.
         outputs: what it makes.
         scope: the calls around it, outermost first.
     """
 
-    what: ir.Node | Layer | Block
+    what: ir.Node | Layer | Block | Control
     inputs: list[ir.Value]
     outputs: list[ir.Value]
     scope: tuple[Scope, ...] = ()
@@ -42,7 +42,23 @@ class Step:
         """The node that says where it comes from; a call has none."""
         if isinstance(self.what, Block):
             return None
-        return self.what.node if isinstance(self.what, Layer) else self.what
+        return self.what if isinstance(self.what, ir.Node) else self.what.node
+
+
+@dataclass(eq=False)
+class Control:
+    """A branch or a loop: a node whose attributes are graphs.
+
+    Attributes:
+        node: it.
+        bodies: by the attribute's name; calls of modules in them are dissolved.
+        captured: what the bodies read of the graphs around them, numbers and weights of layers
+            left out.
+    """
+
+    node: ir.Node
+    bodies: dict[str, Block]
+    captured: list[ir.Value]
 
 
 @dataclass(eq=False)
@@ -50,7 +66,7 @@ class Block:
     """One call of a module.
 
     Attributes:
-        scope: of the call, the root's is ``None``.
+        scope: of the call; the root and the bodies of branches and loops have none.
         steps: what it does, in order.
         inputs, outputs: the tensors that go in and come out.
         held: weights that it reads itself, and constants that are too large to be written.
@@ -87,9 +103,14 @@ def _steps(
     model: ir.Model, sizes: Sizes, scopes: Scopes, takes: Callable[[Layer], bool]
 ) -> list[Step]:
     """Return what is left of a graph without numbers, constants and weights that are turned."""
-    layers = layers_of(model, takes)
+    return _steps_of(model.graph, layers_of(model, takes), sizes, scopes)
+
+
+def _steps_of(
+    graph: ir.Graph, layers: dict[ir.Node, Layer], sizes: Sizes, scopes: Scopes
+) -> list[Step]:
     steps = []
-    for node in model.graph:
+    for node in graph:
         layer = layers.get(node)
         if layer is not None:
             if node is layer.nodes[-1]:
@@ -98,9 +119,47 @@ def _steps(
         elif not all(sizes.of(value) is not None for value in node.outputs):
             if node.op_type == "Constant" or weight_of(node.outputs[0]) is not None:
                 continue
-            steps.append(Step(node, _tensors(read_by(node), sizes), list(node.outputs)))
+            if graphs := _graphs(node):
+                what = _control(node, graphs, layers, sizes, scopes)
+                direct = [value for value in node.inputs if value is not None]
+                read = _tensors([*direct, *what.captured], sizes)
+                steps.append(Step(what, read, list(node.outputs)))
+            else:
+                steps.append(Step(node, _tensors(read_by(node), sizes), list(node.outputs)))
             steps[-1].scope = scopes.of(node)
-    return _needed(steps, model.graph)
+    return _needed(steps, graph)
+
+
+def _graphs(node: ir.Node) -> dict[str, ir.Graph]:
+    attributes = node.attributes.values()
+    return {a.name: a.as_graph() for a in attributes if a.type == ir.AttributeType.GRAPH}
+
+
+def _control(
+    node: ir.Node,
+    graphs: dict[str, ir.Graph],
+    layers: dict[ir.Node, Layer],
+    sizes: Sizes,
+    scopes: Scopes,
+) -> Control:
+    """Return a branch or a loop, with the steps of its bodies."""
+    bodies, captured = {}, []
+    for name, graph in graphs.items():
+        steps = _steps_of(graph, layers, sizes, scopes)
+        bodies[name] = Block(None, steps, list(graph.inputs), list(graph.outputs))
+        own = {*graph.inputs, *(value for step in steps for value in step.outputs)}
+        read = [*(value for step in steps for value in step.inputs), *graph.outputs]
+        captured += [value for value in _tensors(read, sizes) if value not in own]
+    return Control(node, bodies, list(dict.fromkeys(captured)))
+
+
+def every(steps: Iterable[Step]) -> Iterator[Step]:
+    """Yield steps, and those in the bodies of branches and loops among them."""
+    for step in steps:
+        yield step
+        if isinstance(step.what, Control):
+            for body in step.what.bodies.values():
+                yield from every(body.steps)
 
 
 def _needed(steps: list[Step], graph: ir.Graph) -> list[Step]:
@@ -214,13 +273,19 @@ def _finish(block: Block, wanted: set[ir.Value]) -> None:
 def _is_own(value: ir.Value, block: Block) -> bool:
     """Tell whether a block holds a weight or constant itself: nobody outside reads it."""
     total = {node for node, _ in value.uses()}
-    inside = {node for step in _all_steps(block) for node in _nodes(step)}
+    inside = {node for step in _all_steps(block) for node in nodes_of(step)}
     return total <= inside
 
 
-def _nodes(step: Step) -> list[ir.Node]:
+def nodes_of(step: Step) -> list[ir.Node]:
+    """Return the nodes that a step stands for, those of bodies with them; a call has none."""
     if isinstance(step.what, Layer):
         return step.what.nodes
+    if isinstance(step.what, Control):
+        inner = (
+            node for body in step.what.bodies.values() for s in body.steps for node in nodes_of(s)
+        )
+        return [step.what.node, *inner]
     return [step.what] if isinstance(step.what, ir.Node) else []
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import textwrap
+from types import FunctionType
 
 import onnx_ir as ir
 
 from converter.graph.structure.layers import Layer
 from converter.graph.structure.scopes import CLASSES
 from converter.graph.structure.sizes import Sizes
-from converter.graph.structure.tree import tree_of
+from converter.graph.structure.tree import Step, tree_of
 from converter.graph.structure.weights import weight_of
 from converter.naming import identifier
 from converter.rebuild.graph_values import role_of
 from converter.rebuild.prepare import plain_domain, version_of
+from converter.source.body import Body
 from converter.source.classes import Definition, Drafted, Drafting, settle
 from converter.source.constructors import constructor_lines, is_scope, type_of
 from converter.source.docstrings import docstring
@@ -23,6 +25,7 @@ from converter.source.expressions import Text, call, combined, number
 from converter.source.extract import Extraction
 from converter.source.formatting import formatted
 from converter.source.handlers import written_out
+from converter.source.keras.control import control
 from converter.source.keras.dtypes import WORDS, word
 from converter.source.keras.layers import constructor, takes
 from converter.source.keras.operators import last, spells
@@ -44,7 +47,7 @@ IMPORTS = (
 class Keras:
     """How Keras spells what is no Python."""
 
-    names_members = True
+    names_members = builds_members = True
     maximum, minimum = "ops.maximum", "ops.minimum"
 
     def __init__(self, model: ir.Model) -> None:
@@ -126,9 +129,29 @@ class Keras:
         given += [] if trained else ["trainable=False"]
         return f"self.{name} = self.add_weight({', '.join(given)})"
 
+    def function(self, function: FunctionType) -> str:
+        """Write a function of ours into the module; returns what it is called."""
+        return self.extraction.definition(function)
+
     def written_out(self, view: View) -> Text:
         """Return the call of a function that is written from the operator's handler."""
         return written_out(view, self.handlers, self.model, self.extraction)
+
+    def on_host(self, view: View, index: int) -> Text:
+        """Return the numbers of an input that only a run tells: as tensors of one element each."""
+        sizes, value = view.dims(index), view.tensor(index)
+        if sizes == ():
+            return value
+        if sizes is None or len(sizes) != 1 or not isinstance(sizes[0], int):
+            name = view.node.inputs[index].name  # type: ignore[union-attr]
+            raise NotWritable(
+                f"{name}, whose numbers {view.node.op_type} needs, has an open length"
+            )
+        return call("tuple", call("ops.unstack", value, num=Text(str(sizes[0]))))
+
+    def control(self, body: Body, step: Step) -> None:
+        """Write the statements of a branch or a loop."""
+        control(body, step)
 
 
 def write(model: ir.Model, name: str = "Model") -> Written:

@@ -42,8 +42,8 @@ def constructor(layer: Layer) -> Made:
     Raises:
         NotWritable: the weights have a type that PyTorch has no layers of.
     """
-    class_name, arguments = _KINDS[layer.kind](layer.config)
-    pads = layer.config.get("padding", ())
+    pads = _pads(layer)
+    class_name, arguments = _KINDS[layer.kind](layer.config | {"padding": pads})
     if layer.kind == "Dropout":
         turned = _second(layer.config)
         return Made(class_name, arguments, {}, given=turned, taken=turned)
@@ -63,9 +63,20 @@ def takes(layer: Layer) -> bool:
     """Tell whether PyTorch has such a layer; before the others it pads, the transposed crop."""
     if layer.kind == "Dropout":
         return _dropout_class(layer.config) is not None or own_class(layer) is not None
-    pads = layer.config.get("padding", ())
+    pads = _pads(layer)
     even = pads != "same" and all(begin == end for begin, end in pads)
     return even or (layer.kind == "Conv" and pads != "same")
+
+
+def _pads(layer: Layer) -> Any:
+    """Return what goes before and behind each axis; ``"same"`` where only a size tells it."""
+    config = layer.config
+    pads = config.get("padding", ())
+    if pads != "same" or any(step != 1 for step in config["stride"]):
+        return pads
+    extents = zip(config["kernel"], config["dilation"], strict=True)
+    totals = [(kernel - 1) * dilation for kernel, dilation in extents]
+    return tuple((total // 2, total - total // 2) for total in totals)
 
 
 def _padded(pads: tuple[tuple[int, int], ...], value: Text) -> Text:

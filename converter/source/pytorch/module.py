@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from dataclasses import replace
+from types import FunctionType
 from typing import Any
 
 import onnx_ir as ir
@@ -13,19 +14,22 @@ import torch.nn
 from converter.graph.structure.layers import Layer
 from converter.graph.structure.scopes import CLASSES
 from converter.graph.structure.sizes import Sizes
-from converter.graph.structure.tree import tree_of
+from converter.graph.structure.tree import Step, tree_of
 from converter.graph.structure.weights import weight_of
 from converter.naming import identifier
 from converter.rebuild.graph_values import role_of
 from converter.rebuild.prepare import plain_domain, version_of
+from converter.source.body import Body
 from converter.source.classes import Definition, Drafting, settle
 from converter.source.constructors import constructor_lines, type_of
 from converter.source.docstrings import docstring
-from converter.source.expressions import Text, call, combined, number
+from converter.source.errors import NotWritable
+from converter.source.expressions import Text, call, combined, method, number
 from converter.source.extract import Extraction
 from converter.source.formatting import formatted
 from converter.source.handlers import written_out
 from converter.source.made import Made
+from converter.source.pytorch.control import control
 from converter.source.pytorch.dtypes import word
 from converter.source.pytorch.layers import constructor, own_class, takes
 from converter.source.pytorch.operators import spells
@@ -42,7 +46,7 @@ OWN_NAMES = frozenset(
 class PyTorch:
     """How PyTorch spells what is no Python."""
 
-    names_members = False
+    names_members = builds_members = False
     maximum, minimum = "max", "min"
     attributes = frozenset(dir(torch.nn.Module())) | {"training"}
 
@@ -93,8 +97,8 @@ class PyTorch:
         """Return a tensor of numbers that are known."""
         single = dtype == ir.DataType.FLOAT
         if isinstance(value, tuple):
-            inner = ", ".join(view.size(item, single).text for item in value)
-            text = Text(f"[{inner}]")
+            parts = [view.size(item, single) for item in value]
+            text = combined(f"[{', '.join(part.text for part in parts)}]", 4, *parts)
         else:
             text = view.size(value, single)
         return call("torch.tensor", text, dtype=word(dtype), device=view.device())
@@ -123,9 +127,25 @@ class PyTorch:
         persistent = "" if weight is not None else ", persistent=False"
         return f'self.register_buffer("{name}", torch.empty({shape}{keyword}){persistent})'
 
+    def function(self, function: FunctionType) -> str:
+        """Write a function of ours into the module; returns what it is called."""
+        return self.extraction.definition(function)
+
     def written_out(self, view: View) -> Text:
         """Return the call of a function that is written from the operator's handler."""
         return written_out(view, self.handlers, self.model, self.extraction)
+
+    def on_host(self, view: View, index: int) -> Text:
+        """Return the numbers of an input that only a run tells: as Python's."""
+        rank = view.rank(index)
+        if rank not in (0, 1):
+            name = view.node.inputs[index].name  # type: ignore[union-attr]
+            raise NotWritable(f"{name}, whose numbers {view.node.op_type} needs, is no list")
+        return method(view.tensor(index), "tolist" if rank else "item")
+
+    def control(self, body: Body, step: Step) -> None:
+        """Write the statements of a branch or a loop."""
+        control(body, step)
 
 
 def write(model: ir.Model, name: str = "Model") -> Written:

@@ -8,8 +8,10 @@ import onnx_ir as ir
 def prepared(model: ir.Model) -> ir.Model:
     """Return a copy of a graph that can be written."""
     from converter.graph.layout import settle
+    from converter.graph.loops import capture_invariants, count_loops
     from converter.graph.shapes import infer_shapes
     from converter.graph.structure.folding import fold_constants
+    from converter.graph.structure.open_sizes import name_open_sizes
     from converter.graph.structure.rules import recover
     from converter.rebuild.prepare import prepare
     from converter.rebuild.pytorch import load_handlers
@@ -18,5 +20,6 @@ def prepared(model: ir.Model) -> ir.Model:
     if recover(copy):
         copy = infer_shapes(copy)
     copy = prepare(copy, load_handlers())
+    count_loops(capture_invariants(copy))
     copy = settle(infer_shapes(fold_constants(copy)))
-    return infer_shapes(copy)
+    return name_open_sizes(infer_shapes(copy))

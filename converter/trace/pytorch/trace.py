@@ -50,7 +50,8 @@ def trace(
 
     Args:
         source: what `converter.formats` loaded, or a live `nn.Module`.
-        signature: the inputs; dynamic dimensions are words. An exported program brings its own.
+        signature: the inputs; dynamic dimensions are words. An exported program brings its own,
+            and a module that Equiport wrote has it in its record.
         given: example tensors by input name, instead of made ones.
         keep_paths: keep absolute paths in the nodes' provenance.
 
@@ -62,6 +63,8 @@ def trace(
         InputSpecError: the declared inputs do not fit the model.
     """
     own = source.record.signature if source.record else None
+    if signature is None and isinstance(source.model, torch.nn.Module):
+        signature = own  # a written module has its record beside it
     with quiet():
         try:
             exported, onnx_program, changed = with_any_attention(

@@ -9,7 +9,7 @@ import onnx_ir as ir
 import pytest
 import torch
 
-from converter.graph.loops import count_loops
+from converter.graph.loops import capture_invariants, count_loops
 from converter.onnx_backend import PyTorchBackend
 
 LOOP = """<ir_version: 9, opset_import: ["" : 18]>
@@ -146,3 +146,36 @@ def test_a_condition_that_says_another_number_of_trips_stays(on: str) -> None:
     (loop,) = [node for node in model.graph if node.op_type in ("Loop", "Repeat")]
     assert loop.op_type == "Loop"
     assert loop.inputs[0] is None
+
+
+FLOATS = """<ir_version: 9, opset_import: ["" : 18]>
+loop (float[3] x) => (float[3] last)
+<bool yes = {{1}}, int32 zero = {{0}}> {{
+  last, counted = Loop (, yes, x, zero) <body = body (int64 i, bool go, float[3] s, int32 c) =>
+      (bool on, float[3] t, int32 d) {{
+    one = Constant <value = int32 {{1}}> ()
+    limit = Constant <value = float {{{limit}}}> ()
+    t = Add (s, s)
+    d = Add (c, one)
+    f = Cast <to = 1> (d)
+    on = Less (f, limit)
+  }}>
+}}"""
+"""Exporters of old opsets compare counters in float32."""
+
+
+@pytest.mark.parametrize(("limit", "counting"), [("4.0", True), ("3.5", False), ("1e9", False)])
+def test_a_limit_in_floats(limit: str, counting: bool) -> None:
+    proto = onnx.parser.parse_model(FLOATS.format(limit=limit))
+    assert has_loop(proto) != counting
+
+
+def test_what_is_only_passed_on_is_read_from_outside() -> None:
+    model = ir.serde.deserialize_model(parsed("Identity (yes)", DECIDING["one less"][1]))
+    capture_invariants(model)
+    (node,) = (node for node in model.graph if node.op_type == "Loop")
+    body = node.attributes["body"].as_graph()
+    assert body.outputs[3] is body.inputs[4]
+    assert not list(body.inputs[4].uses())
+    readers = {use.op_type for use, _ in model.graph.initializers["w"].uses()}
+    assert "Add" in readers

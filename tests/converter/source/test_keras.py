@@ -20,7 +20,6 @@ import zoo
 from converter.errors import UsageError, VerificationFailed
 from converter.source import expressions
 from converter.source.check import loaded
-from converter.source.errors import NotWritable
 from converter.source.keras import saving
 from converter.source.keras.operators import spells
 from verify.inputs import random_inputs
@@ -282,13 +281,3 @@ def test_the_same_model_gives_the_same_text(tmp_path: Path) -> None:
 def test_what_is_not_written_is_refused_before_any_work() -> None:
     with pytest.raises(UsageError, match="beside the artifacts of torch and tf"):
         converter.convert(Less(), "tflite", inputs=["x[n,3]"], source=True)
-
-
-class Branches(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.cond(x.sum() > 0, lambda y: y + 1, lambda y: y - 1, (x,))
-
-
-def test_what_has_no_words_is_named() -> None:
-    with pytest.raises(NotWritable, match="If"):
-        converter.convert(Branches(), "tf", inputs=["x[3]"], verify=False, source=True)

@@ -19,7 +19,6 @@ import zoo
 from converter.errors import UsageError, VerificationFailed
 from converter.source import expressions
 from converter.source import written as places
-from converter.source.errors import NotWritable
 from converter.source.pytorch.operators import spells
 from verify.inputs import random_inputs
 
@@ -193,18 +192,6 @@ def test_small_modules(model: nn.Module, spec: str) -> None:
     result = converter.convert(model, "torch", inputs=[spec], source=True)
     assert result.report.passed
     assert "val_" not in result.source
-
-
-class Repeated(nn.Module):
-    """A loop whose length the data decide has no words yet."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.cond(x.sum() > 0, lambda y: y + 1, lambda y: y - 1, (x,))
-
-
-def test_what_has_no_words_is_named() -> None:
-    with pytest.raises(NotWritable, match="If"):
-        converter.convert(Repeated(), "torch", inputs=["x[3]"], verify=False, source=True)
 
 
 def test_other_targets_are_refused_before_any_work() -> None:

@@ -34,6 +34,8 @@ def _not(view: View) -> Text:
 
 @spells("And", "Or", "Xor", since=7)
 def _logical(view: View) -> Text:
+    if (left_alone := infix.neutral(view)) is not None:
+        return left_alone
     return call(f"ops.logical_{view.node.op_type.lower()}", view.tensor(0), view.tensor(1))
 
 

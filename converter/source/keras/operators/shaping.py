@@ -7,7 +7,7 @@ from typing import Any
 from converter.graph.structure.sizes import dims
 from converter.source.expressions import SUM, UNARY, Text, call, combined, number
 from converter.source.keras.operators.table import spells
-from converter.source.spelling import ENDLESS
+from converter.source.spelling import ENDLESS, one_of, single_axes
 from converter.source.view import View
 
 
@@ -64,7 +64,7 @@ def _flatten(view: View) -> Text | None:
 
 @spells("Squeeze", "Unsqueeze", since=13)
 def _squeeze(view: View) -> Text | None:
-    axes = view.number(1) if view.has(1) else None
+    axes = view.number(1) if view.has(1) else single_axes(view)
     if axes is None:
         return None
     axes = axes if isinstance(axes, tuple) else (axes,)
@@ -113,6 +113,7 @@ def _slice(view: View) -> Text | None:
         axis = axis % rank
         if not isinstance(start, int) and not getattr(start, "is_nonnegative", False):
             return None
+        end, step = one_of(start, end, step)
         low = "" if start == 0 else view.size(start).at(SUM)
         open_end = (isinstance(end, int) and end >= ENDLESS) or (sizes and end == sizes[axis])
         high = "" if open_end else view.size(end).at(SUM)
@@ -130,10 +131,10 @@ def _slice(view: View) -> Text | None:
 @spells("Gather", since=1)
 def _gather(view: View) -> Text | None:
     axis, index, rank = view.attribute("axis", 0), view.number(1), view.rank(0)
-    if isinstance(index, int) and rank:
-        place = ", ".join([":"] * (axis % rank) + [str(index)])
+    if rank and (isinstance(index, int) or getattr(index, "is_nonnegative", False)):
+        place = ", ".join([":"] * (axis % rank) + [view.size(index).text])
         value = view.tensor(0)
-        return combined(f"{value.at(UNARY + 1)}[{place}]", UNARY + 1, value)
+        return combined(f"{value.at(UNARY + 1)}[{place}]", UNARY + 1, value, *view.used)
     return call("ops.take", view.tensor(0), view.tensor(1), axis=axis)
 
 
@@ -148,6 +149,8 @@ def _expand(view: View) -> Text | None:
 @spells("Pad", since=11)
 def _pad(view: View) -> Text | None:
     pads, mode, rank = view.number(1), view.attribute("mode", "constant"), view.rank(0)
+    if pads is not None and not any(pads):
+        return view.tensor(0)
     if pads is None or rank is None or view.has(3) or mode not in ("constant", "reflect"):
         return None
     if not all(isinstance(pad, int) and pad >= 0 for pad in pads):

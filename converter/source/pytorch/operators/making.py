@@ -24,9 +24,9 @@ def _cast(view: View) -> Text | None:
 @spells("Range", since=11)
 def _range(view: View) -> Text | None:
     start, limit, step = (view.number(index) for index in range(3))
-    if start is None or limit is None or step is None:
-        return None
     dtype = word(view.dtype_of_output())
+    if start is None or limit is None or step is None:
+        return _counted(view, dtype) if view.dtype_of_output() in _INTEGERS else None
     start, limit, step = (
         sympy.nsimplify(item) if hasattr(item, "free_symbols") else item
         for item in (start, limit, step)
@@ -39,6 +39,19 @@ def _range(view: View) -> Text | None:
     device = view.device()
     return call(
         "torch.arange", *arguments, dtype=None if dtype == "torch.int64" else dtype, device=device
+    )
+
+
+_INTEGERS = (ir.DataType.INT32, ir.DataType.INT64)
+
+
+def _counted(view: View, dtype: str) -> Text | None:
+    """Return 0, 1, 2, ... up to a number that only a run tells; below 0 there are none."""
+    if view.number(0) != 0 or view.number(2) != 1:
+        return None
+    limit = call("max", call("int", view.tensor(1)), Text("0"))
+    return call(
+        "torch.arange", limit, dtype=None if dtype == "torch.int64" else dtype, device=view.device()
     )
 
 

@@ -12,6 +12,15 @@ from converter.source.view import View
 _REDUCTIONS = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "amax", "ReduceMin": "amin"}
 
 
+def _extreme(view: View, name: str, axes: tuple[int, ...]) -> Text:
+    """Return the largest or smallest element, of nothing the limit of the type, as in ONNX."""
+    from converter.rebuild.pytorch import reduction
+
+    function = view.body.language.function(getattr(reduction, name))
+    keep = Text(str(bool(view.attribute("keepdims", 1))))
+    return call(function, view.tensor(0), view.literal(tuple(axes)), keep)
+
+
 @spells(*_REDUCTIONS, since=1)
 def _reduce(view: View) -> Text | None:
     given = view.attribute("axes", None)
@@ -29,6 +38,8 @@ def _reduce(view: View) -> Text | None:
     name = _REDUCTIONS[view.node.op_type]
     if name == "mean" and not view.is_float(0):
         return None
+    if name in ("amax", "amin") and view.may_be_empty(0, given):
+        return _extreme(view, name, given)
     axes = given[0] if len(given) == 1 else view.literal(tuple(given))
     # PyTorch adds integers up in 64 bits.
     wider = name == "sum" and not view.is_float(0) and view.dtype_of_output() != ir.DataType.INT64

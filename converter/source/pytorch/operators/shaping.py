@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import onnx_ir as ir
+
 from converter.graph.structure.sizes import dims
 from converter.source.expressions import SUM, UNARY, Text, call, combined, method
+from converter.source.pytorch.dtypes import word
 from converter.source.pytorch.operators.table import spells
-from converter.source.spelling import ENDLESS
+from converter.source.spelling import ENDLESS, one_of, single_axes
 from converter.source.view import View
 
 
@@ -73,7 +76,7 @@ def _flatten(view: View) -> Text | None:
 
 @spells("Squeeze", "Unsqueeze", since=13)
 def _squeeze(view: View) -> Text | None:
-    axes = view.number(1) if view.has(1) else None
+    axes = view.number(1) if view.has(1) else single_axes(view)
     name = view.node.op_type.lower()
     if not isinstance(axes, tuple):
         axes = None if axes is None else (axes,)
@@ -133,6 +136,7 @@ def _slice(view: View) -> Text | None:
         axis = axis % rank
         if not isinstance(start, int) and not _is_safe(start):
             return None
+        end, step = one_of(start, end, step)
         low = "" if start == 0 else view.size(start).at(SUM)
         open_end = (isinstance(end, int) and end >= ENDLESS) or (sizes and end == sizes[axis])
         high = "" if open_end else view.size(end).at(SUM)
@@ -155,11 +159,11 @@ def _is_safe(size: Any) -> bool:
 @spells("Gather", since=1)
 def _gather(view: View) -> Text | None:
     axis, index, rank = view.attribute("axis", 0), view.number(1), view.rank(0)
-    if isinstance(index, int) and rank:
+    if rank and (isinstance(index, int) or getattr(index, "is_nonnegative", False)):
         axis = axis % rank
-        place = ", ".join([":"] * axis + [str(index)])
+        place = ", ".join([":"] * axis + [view.size(index).text])
         value = view.tensor(0)
-        return combined(f"{value.at(UNARY + 1)}[{place}]", UNARY + 1, value)
+        return combined(f"{value.at(UNARY + 1)}[{place}]", UNARY + 1, value, *view.used)
     if axis == 0 and index is None:
         value, ids = view.tensor(0), view.tensor(1)
         return combined(f"{value.at(UNARY + 1)}[{ids}]", UNARY + 1, value, ids)
@@ -172,11 +176,15 @@ def _expand(view: View) -> Text | None:
     after = dims(view.node.outputs[0])
     if wanted is None or before is None or after is None or None in after:
         return None
-    shift = len(after) - len(before)
-    sizes = [
-        -1 if axis >= shift and before[axis - shift] == size else size
-        for axis, size in enumerate(after)
-    ]
+    shift, ahead = len(after) - len(before), len(after) - len(wanted)
+    sizes = []
+    for axis, size in enumerate(after):
+        own = before[axis - shift] if axis >= shift else 1
+        given = wanted[axis - ahead] if axis >= ahead else 1
+        if axis >= shift and (own == size or given == 1):
+            sizes.append(-1)
+        else:
+            sizes.append(given if own == 1 else size)
     return method(view.tensor(0), "expand", *(view.size(size) for size in sizes))
 
 
@@ -184,6 +192,8 @@ def _expand(view: View) -> Text | None:
 def _pad(view: View) -> Text | None:
     pads, mode = view.number(1), view.attribute("mode", "constant")
     rank = view.rank(0)
+    if pads is not None and not any(pads):
+        return view.tensor(0)
     if pads is None or rank is None or view.has(3):
         return None
     if mode != "constant" or not all(isinstance(pad, int) for pad in pads):
@@ -197,3 +207,42 @@ def _pad(view: View) -> Text | None:
     fill = view.optional(2)
     value = None if fill is None or str(fill) in ("0", "0.0") else fill
     return call("F.pad", view.tensor(0), view.literal(tuple(flat)), value=value)
+
+
+_SIGNED = frozenset(
+    {
+        ir.DataType.BOOL, ir.DataType.FLOAT, ir.DataType.DOUBLE, ir.DataType.INT64,
+        ir.DataType.INT32, ir.DataType.UINT8,
+    }
+)  # fmt: skip
+"""Types in which PyTorch has every operator of these."""
+
+
+@spells("NonZero", since=9)
+def _non_zero(view: View) -> Text | None:
+    if view.dtype(0) not in _SIGNED or not view.rank(0):
+        return None
+    return method(method(view.tensor(0), "nonzero"), "t")
+
+
+@spells("CumSum", since=11)
+def _sums(view: View) -> Text | None:
+    axis, dtype = view.number(1), view.dtype(0)
+    if any(view.attribute(name, 0) for name in ("exclusive", "reverse")) or dtype not in _SIGNED:
+        return None
+    axis = axis[0] if isinstance(axis, tuple) else axis
+    if not isinstance(axis, int) or dtype == ir.DataType.BOOL:
+        return None
+    # PyTorch adds integers up in 64 bits.
+    wider = not view.is_float(0) and dtype != ir.DataType.INT64
+    return method(view.tensor(0), "cumsum", axis, dtype=word(dtype) if wider else None)
+
+
+@spells("Tile", since=6)
+def _tile(view: View) -> Text | None:
+    if not view.rank(0) or view.dtype(0) not in _SIGNED:
+        return None
+    repeats = view.number(1)
+    if repeats is None:
+        return method(view.tensor(0), "repeat", method(view.tensor(1), "tolist"))
+    return method(view.tensor(0), "repeat", *(view.size(number) for number in repeats))
