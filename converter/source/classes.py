@@ -118,7 +118,8 @@ class Drafting:
                 same = member
                 members.append(member)
             called[id(step)] = same.path
-            if isinstance(step.what, Layer) and step not in block.steps:
+            inside = step not in block.steps
+            if inside and isinstance(step.what, Layer) and step.what.weights:
                 same.built = _shape_of(step.what)
         collections = collected(members)
         held = self._held(block, path, {member.path.partition(".")[0] for member in members})
