@@ -138,6 +138,9 @@ def into_module(path: Path, kind: str, weights: Mapping[str, Any], factory: str)
     with reading(path, "weights"):
         model = build(factory, torch.nn.Module, "an nn.Module")
     own = model.state_dict()
+    # A file of ours holds constants, too, which a checkpoint does not.
+    constants = {n: b for n, b in model.named_buffers() if n not in own and n in weights}
+    own |= constants
     found = fit(own, weights)
     problems = misfits(own, weights, found)
     if problems:
@@ -149,6 +152,8 @@ def into_module(path: Path, kind: str, weights: Mapping[str, Any], factory: str)
         )
     fitting = {name: weights[found.names[name]] for name in own}
     with reading(path, "weights"):
+        for name, buffer in constants.items():
+            buffer.copy_(fitting.pop(name))
         model.load_state_dict(fitting)
     return Source(FRAMEWORK, kind, model.eval(), path, notes=told(path, found))
 

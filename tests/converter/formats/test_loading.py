@@ -271,3 +271,23 @@ def test_a_factory_file_that_fails_is_refused_with_its_line(
     (tmp_path / "lacks.py").write_text("import no_such_package\n")
     with pytest.raises(UsageError, match="lacks.py imports 'no_such_package'"):
         formats.load(torch_files / "weights.pt", factory=f"{tmp_path}/lacks.py:net")
+
+
+def test_constants_beside_the_weights_are_loaded(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    (tmp_path / "model.py").write_text(
+        "import torch\nfrom torch import nn\n\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.linear = nn.Linear(2, 1)\n"
+        "        self.register_buffer('constant', torch.zeros(3), persistent=False)\n"
+    )
+    weights = {f"linear.{name}": v for name, v in torch.nn.Linear(2, 1).state_dict().items()}
+    save_file(weights | {"constant": torch.arange(3.0)}, tmp_path / "w.safetensors")
+    source = formats.load(tmp_path / "w.safetensors", factory=f"{tmp_path}/model.py:Net")
+    assert source.model.constant.tolist() == [0.0, 1.0, 2.0]
+    save_file(weights | {"other": torch.arange(3.0)}, tmp_path / "other.safetensors")
+    with pytest.raises(UsageError, match="unexpected other"):
+        formats.load(tmp_path / "other.safetensors", factory=f"{tmp_path}/model.py:Net")
