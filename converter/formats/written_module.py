@@ -73,11 +73,13 @@ def save(written: Written, path: Path, record: Record) -> None:
 
 def held_in(written: Written, record: Record) -> dict[str, Weight]:
     """Return where a written module holds each weight of the source that it has."""
+    from converter.graph.structure.weights import Weight as WholeWeight
+
     held: dict[str, Weight] = {}
     for name, weight in written.weights.items():
         known = record.weights.get(weight.name)
-        if known is None or weight.name in held:
-            continue
+        if known is None or weight.name in held or not isinstance(weight, WholeWeight):
+            continue  # what is put together of parts is found by its numbers
         order = weight.permutation
         moved = order if order != tuple(range(len(order))) else None
         held[weight.name] = Weight(known.role, moved, name if name != weight.name else None)

@@ -26,7 +26,7 @@ from converter.naming import free, identifier
 from converter.source import expressions
 from converter.source.errors import NotWritable
 from converter.source.expressions import ATOM, Text
-from converter.source.made import Made
+from converter.source.made import Made, Returned
 from converter.source.view import View
 
 WIDTH, DEPTH = 64, 3
@@ -237,7 +237,10 @@ class Body:
             return
         self.shorten(step.inputs)
         text = self._expression(step)
-        if len(step.outputs) == 1:
+        made = self.members.made.get(id(step))
+        if made is not None and made.returned is not None:
+            self._take_apart(step.outputs, text, made.returned)
+        elif len(step.outputs) == 1:
             (value,) = step.outputs
             if self.left.get(value, 0) == 1 and not self._makes_kept(step):
                 self.pending[value] = text
@@ -363,6 +366,26 @@ class Body:
                 self.known[value] = expressions.name(name)
                 self.live[name] = value
 
+    def _take_apart(self, values: list[ir.Value], text: Text, returned: Returned) -> None:
+        """Write the assignment of what a layer returns, and make the values of its parts."""
+        pairs = [(v, o) for v, o in zip(values, returned.outputs, strict=True) if self.left.get(v)]
+        names: dict[str, str] = {}
+        for value, output in pairs:
+            for part in output.parts:
+                first = part == returned.parts[0] and output.joined is None
+                names[part] = (first and self._goes_on(value, text)) or self.fresh(part)
+        for name in names.values():
+            self.flush(name)
+        self.lines.append(f"{targets(returned.parts, names)} = {text}")
+        for value, output in pairs:
+            parts = [expressions.name(names[part]) for part in output.parts]
+            if output.joined is None:
+                self.known[value], self.live[parts[0].text] = parts[0], value
+            elif self.left[value] == 1:
+                self.pending[value] = output.joined(*parts)
+            else:
+                self.assign([value], output.joined(*parts))
+
     def flush(self, name: str) -> None:
         """Write down what is pending and reads a variable that is about to change."""
         for value, text in list(self.pending.items()):
@@ -378,10 +401,16 @@ class Body:
         self.live[name] = value
 
     def _name(self, value: ir.Value, text: Text, index: int, count: int) -> str:
-        stem = text.stem if count == 1 else ""
-        if stem and self.is_free(stem) and self.live[stem].dtype == value.dtype:
-            return stem
-        return self.fresh(self.wish(value) if count == 1 else f"{self.wish(value)}_{index + 1}")
+        stem = self._goes_on(value, text) if count == 1 else ""
+        return stem or self.fresh(
+            self.wish(value) if count == 1 else f"{self.wish(value)}_{index + 1}"
+        )
+
+    def _goes_on(self, value: ir.Value, text: Text) -> str:
+        """Return the variable that a value may overwrite, ``""`` where there is none."""
+        stem = text.stem
+        free = stem and self.is_free(stem) and self.live[stem].dtype == value.dtype
+        return stem if free else ""
 
     def is_free(self, name: str) -> bool:
         """Tell whether nobody needs a variable any more."""
@@ -501,6 +530,18 @@ def check_types(what: Control) -> None:
         ):
             kind = "Loop" if node.op_type == "Repeat" else node.op_type
             raise NotWritable(f"{kind} over {value.name}, which is no tensor")
+
+
+def targets(parts: tuple[Any, ...], names: dict[str, str]) -> str:
+    """Return the left side of an assignment; what is not needed is ``_``."""
+    texts = []
+    for part in parts:
+        if isinstance(part, tuple):
+            inner = targets(part, names)
+            texts.append(f"({inner})" if set(inner) - set("_, ") else "_")
+        else:
+            texts.append(names.get(part, "_"))
+    return ", ".join(texts)
 
 
 WORDS = {

@@ -6,17 +6,20 @@ that differ become arguments of the constructor; numbers that always go together
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
+from converter.graph.structure.assembled import AnyWeight
 from converter.graph.structure.layers import Layer
+from converter.graph.structure.recurrent import RECURRENT
 from converter.graph.structure.scopes import plain
 from converter.graph.structure.sizes import Sizes, dims
 from converter.graph.structure.tree import Block, Step, every, nodes_of
-from converter.graph.structure.weights import Weight, weight_of
+from converter.graph.structure.weights import weight_of
 from converter.naming import free, identifier
 from converter.source.body import Language, Members, written
 from converter.source.errors import NotWritable
@@ -34,17 +37,17 @@ class Member:
         weights: of a layer, by name.
         fills: numbers that the layer has and the source has not, by name.
         drafted: what a class of the module is made of.
-        suffix: stands behind its constructor.
+        around: what is made of the layer itself, with ``{}`` in its place.
         built: sizes of what a layer in a branch or a loop is called with, ``None`` for an open one.
     """
 
     path: str
     class_name: str
     arguments: Arguments = field(default_factory=list)
-    weights: dict[str, Weight] = field(default_factory=dict)
+    weights: Mapping[str, AnyWeight] = field(default_factory=dict)
     fills: dict[str, np.ndarray] = field(default_factory=dict)
     drafted: Drafted | None = None
-    suffix: str = ""
+    around: str = "{}"
     built: tuple[int | None, ...] | None = None
 
 
@@ -158,8 +161,8 @@ class Drafting:
         if isinstance(step.what, Layer) and made is not None:
             name = self._attribute(relative(layer_path(step.what, path), path))
             return Member(
-                name, made.class_name, made.arguments, made.weights, made.fills, suffix=made.suffix
-            )
+                name, made.class_name, made.arguments, made.weights, made.fills, around=made.around
+            )  # fmt: skip
         return None
 
     def _attribute(self, path: str) -> str:
@@ -206,7 +209,7 @@ def _shape_of(layer: Layer) -> tuple[int | None, ...]:
 
 def _form(member: Member) -> Any:
     names = tuple(argument.name for argument in member.arguments)
-    return member.path, member.class_name, names, member.suffix, member.built
+    return member.path, member.class_name, names, member.around, member.built
 
 
 def _shape(value: ir.Value) -> Any:
@@ -297,7 +300,9 @@ def layer_path(layer: Layer, path: str) -> str:
     first, _, leaf = names[0].rpartition(".")
     if first and first != path and first.startswith(f"{path}." if path else ""):
         return first
-    word = leaf.removesuffix("weight").removesuffix("kernel").strip("_") or layer.kind.lower()
+    word = leaf.removesuffix("weight").removesuffix("kernel").strip("_")
+    if not word or layer.kind in RECURRENT:  # ONNX calls what those read W, R and B
+        word = layer.kind.lower()
     return f"{path}.{word}" if path else word
 
 
@@ -359,7 +364,7 @@ def loops_of(
         if [called[id(step)] for step in steps] != [f"{name}.{i}" for i in range(len(steps))]:
             continue
         wrapped = [item for step in steps if (item := made.get(id(step))) is not None]
-        if any(item.given or item.taken for item in wrapped):
+        if any(item.given or item.taken or item.returned for item in wrapped):
             continue
         if all(map(_follows, steps, steps[1:])):
             loops[id(steps[0])] = (f"self.{name}", len(steps))

@@ -39,7 +39,7 @@ def _made(definition: Definition, index: int, member: Member, language: Language
         texts.append(text if argument.default is REQUIRED else f"{argument.name}={text}")
     if language.names_members and "." not in member.path and is_scope(member.path):
         texts.append(f'name="{member.path}"')
-    return f"{member.class_name}({', '.join(texts)}){member.suffix}"
+    return member.around.format(f"{member.class_name}({', '.join(texts)})")
 
 
 def is_scope(name: str) -> bool:

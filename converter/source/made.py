@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from converter.graph.structure.weights import Weight
+from converter.graph.structure.assembled import AnyWeight
 from converter.source.expressions import Text
 
 REQUIRED = object()
@@ -28,6 +28,32 @@ Arguments = list[Argument]
 
 
 @dataclass(frozen=True)
+class Output:
+    """A value that a layer gives, by the parts of what it returns.
+
+    Attributes:
+        parts: their words.
+        joined: makes the value of the parts; without it the value is the one part.
+    """
+
+    parts: tuple[str, ...]
+    joined: Callable[..., Text] | None = None
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a layer returns that gives several values.
+
+    Attributes:
+        parts: words for them, nested as the layer nests them: ``("outputs", ("h", "c"))``.
+        outputs: the values, in the order of the layer's outputs.
+    """
+
+    parts: tuple[Any, ...]
+    outputs: list[Output]
+
+
+@dataclass(frozen=True)
 class Made:
     """A layer as the framework has it.
 
@@ -38,13 +64,15 @@ class Made:
         fills: numbers that the layer has and the source has not, by name.
         given: makes what the layer is called with of its input, e.g. pads it.
         taken: makes the result of what the layer returns.
-        suffix: stands behind the constructor: ``.requires_grad_(False)``.
+        returned: how the result of a layer that gives several values is taken apart.
+        around: what is made of the layer itself, with ``{}`` in its place.
     """
 
     class_name: str
     arguments: Arguments
-    weights: dict[str, Weight]
+    weights: Mapping[str, AnyWeight]
     fills: dict[str, np.ndarray] = field(default_factory=dict)
     given: Callable[[Text], Text] | None = None
     taken: Callable[[Text], Text] | None = None
-    suffix: str = ""
+    returned: Returned | None = None
+    around: str = "{}"

@@ -9,9 +9,9 @@ import numpy as np
 import onnx_ir as ir
 
 from converter.graph.dropout import KINDS, kind_of
+from converter.graph.structure.assembled import AnyWeight
 from converter.graph.structure.layers import Layer, recognised_dropout
-from converter.graph.structure.weights import Weight, weight_of
-from converter.rebuild.graph_values import role_of
+from converter.graph.structure.weights import weight_of
 from converter.source.classes import Drafted, access, collected
 
 
@@ -22,7 +22,7 @@ class Written:
     Attributes:
         text: of the module, formatted.
         root: name of the class that is the model.
-        weights: the source's weights, turned.
+        weights: the source's weights, turned, or put together from parts of them.
         fills: what a layer has and the source has not.
         constants: values of the graph that are no weights, and too large to be written.
         places: each weight and constant as an expression of the root's constructor.
@@ -31,7 +31,7 @@ class Written:
 
     text: str = ""
     root: str = ""
-    weights: dict[str, Weight] = field(default_factory=dict)
+    weights: dict[str, AnyWeight] = field(default_factory=dict)
     fills: dict[str, np.ndarray] = field(default_factory=dict)
     constants: dict[str, ir.Value] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
@@ -84,10 +84,10 @@ def _collect(drafted: Drafted, path: str, owner: str, written: Written) -> None:
 
 def tied(written: Written) -> dict[str, str]:
     """Return the parameters that are another one: name to the first name of the same tensor."""
-    first: dict[Weight, str] = {}
+    first: dict[AnyWeight, str] = {}
     ties = {}
     for name, weight in written.weights.items():
         other = first.setdefault(weight, name)
-        if other != name and role_of(weight.initializer) == "parameter":
+        if other != name and weight.role == "parameter":
             ties[name] = other
     return ties

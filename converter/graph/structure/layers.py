@@ -8,7 +8,7 @@ framework's writer (`converter.source`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +16,10 @@ import numpy as np
 import onnx_ir as ir
 
 from converter.graph.dropout import axis_of, kind_of, rate_of
+from converter.graph.structure.assembled import AnyWeight
 from converter.graph.structure.weights import Weight, all_equal, weight_of
 from converter.graph.weights import FIXED, MOMENTUM
-from converter.rebuild.graph_values import role_of
-from converter.rebuild.prepare import plain_domain, version_of
+from converter.rebuild.prepare import plain_domain
 
 Config = dict[str, Any]
 
@@ -41,7 +41,7 @@ class Layer:
 
     kind: str
     config: Config
-    weights: dict[str, Weight]
+    weights: Mapping[str, AnyWeight]
     inputs: list[ir.Value]
     outputs: list[ir.Value]
     nodes: list[ir.Node] = field(default_factory=list)
@@ -50,34 +50,12 @@ class Layer:
     def frozen(self) -> bool:
         """Whether it learns nothing: its weights are there and none of them is trained."""
         learned = [w for name, w in self.weights.items() if not name.startswith("running_")]
-        return bool(learned) and not any(
-            role_of(weight.initializer) == "parameter" for weight in learned
-        )
+        return bool(learned) and not any(weight.role == "parameter" for weight in learned)
 
     @property
     def node(self) -> ir.Node:
         """The node that says where it comes from."""
         return self.nodes[-1]
-
-
-def layers_of(model: ir.Model, takes: Callable[[Layer], bool]) -> dict[ir.Node, Layer]:
-    """Return the layers of a model's graph, by every node that they stand for.
-
-    Args:
-        takes: whether the framework has such a layer.
-    """
-    found: dict[ir.Node, Layer] = {}
-    for node in model.graph.all_nodes():
-        domain = plain_domain(node.domain)
-        since, recognise = _KINDS.get(node.op_type, (0, None))
-        if recognise is None or node in found or domain not in ("", CHANNELS_LAST):
-            continue
-        if not domain and version_of(node, model) < since:
-            continue
-        layer = recognise(node)
-        if layer is not None and takes(layer):
-            found |= dict.fromkeys(layer.nodes, layer)
-    return found
 
 
 def _ints(node: ir.Node, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
@@ -108,7 +86,8 @@ def _with_bias(value: ir.Value | None, size: int) -> Weight | bool | None:
     return bias if bias is not None and bias.shape == (size,) else None
 
 
-def _only_use(value: ir.Value) -> ir.Node | None:
+def only_use(value: ir.Value) -> ir.Node | None:
+    """Return the node that alone reads a value, once; ``None`` where there is no such."""
     uses = list(value.uses())
     producer = value.producer()
     if len(uses) != 1 or value.is_graph_output() or producer is None:
@@ -124,7 +103,7 @@ def _linear(node: ir.Node) -> Layer | None:
         return None
     weight, nodes = weight.turned((1, 0)), [node]
     bias: Weight | bool | None = False
-    after = _only_use(node.outputs[0])
+    after = only_use(node.outputs[0])
     if after is not None and after.op_type == "Add" and not plain_domain(after.domain):
         other = after.inputs[1] if after.inputs[0] is node.outputs[0] else after.inputs[0]
         given = weight_of(other)
@@ -215,7 +194,7 @@ def _bias_after(node: ir.Node, size: int, behind: int) -> tuple[Weight, list[ir.
     Args:
         behind: how many axes there are behind the channels.
     """
-    after = _only_use(node.outputs[0])
+    after = only_use(node.outputs[0])
     if after is None or after.op_type != "Add" or plain_domain(after.domain):
         return None
     other = after.inputs[1] if after.inputs[0] is node.outputs[0] else after.inputs[0]
@@ -327,7 +306,7 @@ def recognised_dropout(node: ir.Node) -> Layer | None:
     return Layer("Dropout", config, {}, [value], [node.outputs[0]], [node])
 
 
-_KINDS: dict[str, tuple[int, Callable[[ir.Node], Layer | None]]] = {
+KINDS: dict[str, tuple[int, Callable[[ir.Node], Layer | None]]] = {
     "MatMul": (1, _linear),
     "Gemm": (7, _gemm),
     "Conv": (1, _conv),

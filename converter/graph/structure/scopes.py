@@ -57,6 +57,10 @@ class Scopes:
                 found.append(Scope(plain(prefix), call, class_name.rpartition(".")[2]))
         return tuple(found)
 
+    def is_recurrent(self, scope: Scope) -> bool:
+        """Tell whether a call is of PyTorch's own LSTM, GRU or RNN."""
+        return self.classes.get(scope.path, "").startswith("torch.nn.modules.rnn.")
+
 
 def prefixes(path: str) -> list[str]:
     """Return ``a``, ``a.b``, ``a.b.c`` of ``a.b.c``."""

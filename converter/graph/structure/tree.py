@@ -14,7 +14,8 @@ from typing import Any
 
 import onnx_ir as ir
 
-from converter.graph.structure.layers import Layer, layers_of
+from converter.graph.structure.layers import Layer
+from converter.graph.structure.recognition import layers_of
 from converter.graph.structure.scopes import Scope, Scopes
 from converter.graph.structure.sizes import Sizes
 from converter.graph.structure.weights import weight_of
@@ -127,6 +128,7 @@ def _steps_of(
             else:
                 steps.append(Step(node, _tensors(read_by(node), sizes), list(node.outputs)))
             steps[-1].scope = scopes.of(node)
+    _open_layers(steps, scopes)
     return _needed(steps, graph)
 
 
@@ -160,6 +162,17 @@ def every(steps: Iterable[Step]) -> Iterator[Step]:
         if isinstance(step.what, Control):
             for body in step.what.bodies.values():
                 yield from every(body.steps)
+
+
+def _open_layers(steps: list[Step], scopes: Scopes) -> None:
+    """Take the calls away that are a recurrent layer: what is left of them stands around it."""
+    layers = {
+        step.scope[-1].path
+        for step in steps
+        if isinstance(step.what, Layer) and step.scope and scopes.is_recurrent(step.scope[-1])
+    }
+    for step in steps:
+        step.scope = tuple(scope for scope in step.scope if scope.path not in layers)
 
 
 def _needed(steps: list[Step], graph: ir.Graph) -> list[Step]:

@@ -33,12 +33,26 @@ class Weight:
     @property
     def name(self) -> str:
         """The source's name."""
-        properties = self.initializer.metadata_props
-        return properties.get("equiport.name") or self.initializer.name or ""
+        return name_of(self.initializer)
+
+    @property
+    def role(self) -> str | None:
+        """What the source does with it: ``parameter`` or ``buffer``."""
+        return role_of(self.initializer)
+
+    def array(self) -> np.ndarray:
+        """Return its numbers, in its own type."""
+        assert self.initializer.const_value is not None
+        return self.initializer.const_value.numpy().transpose(self.permutation)
 
     def turned(self, order: tuple[int, ...]) -> Weight:
         """Return the same with its axes in another order."""
         return Weight(self.initializer, tuple(self.permutation[axis] for axis in order))
+
+
+def name_of(value: ir.Value) -> str:
+    """Return the source's name of an initializer."""
+    return value.metadata_props.get("equiport.name") or value.name or ""
 
 
 def weight_of(value: ir.Value | None) -> Weight | None:

@@ -11,9 +11,11 @@ from typing import Any
 import onnx_ir as ir
 
 from converter.graph.dropout import ALPHA, CHANNELS, ELEMENTS, GAUSSIAN, NOISE
+from converter.graph.structure.assembled import AnyWeight
 from converter.graph.structure.layers import Layer, short
-from converter.graph.structure.weights import Weight
+from converter.graph.structure.recurrent import RECURRENT
 from converter.source.expressions import Text, call, combined, number
+from converter.source.keras import recurrent
 from converter.source.keras.dtypes import WORDS
 from converter.source.made import Argument, Arguments, Made
 
@@ -27,6 +29,8 @@ def takes(layer: Layer) -> bool:
         return _dropout_class(config) is not None
     if next(iter(layer.weights.values())).dtype not in WORDS:
         return False
+    if layer.kind in RECURRENT:
+        return recurrent.takes(layer)
     if layer.kind == "Conv":
         widened = set(config["dilation"]) != {1}
         return not (widened and set(config["stride"]) != {1})
@@ -53,12 +57,12 @@ def _defaults(**pairs: tuple[Any, Any]) -> Arguments:
     return [Argument(name, value, default) for name, (value, default) in pairs.items()]
 
 
-def _weights(layer: Layer, **names: str) -> dict[str, Weight]:
+def _weights(layer: Layer, **names: str) -> dict[str, AnyWeight]:
     """Return a layer's weights by Keras' names."""
     return {names[name]: weight for name, weight in layer.weights.items()}
 
 
-def _kernel(layer: Layer, order: tuple[int, ...]) -> dict[str, Weight]:
+def _kernel(layer: Layer, order: tuple[int, ...]) -> dict[str, AnyWeight]:
     """Return kernel and bias, the kernel with its axes in Keras' order."""
     found = _weights(layer, weight="kernel", bias="bias")
     return found | {"kernel": found["kernel"].turned(order)}
@@ -235,4 +239,5 @@ _KINDS: dict[str, Callable[[Layer], Made]] = {
     "GroupNorm": _group_norm,
     "Embedding": _embedding,
     "Dropout": _dropout,
+    **dict.fromkeys(RECURRENT, recurrent.constructor),
 }

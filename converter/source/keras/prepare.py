@@ -12,6 +12,7 @@ def prepared(model: ir.Model) -> ir.Model:
     from converter.graph.shapes import infer_shapes
     from converter.graph.structure.folding import fold_constants
     from converter.graph.structure.open_sizes import name_open_sizes
+    from converter.graph.structure.recurrent import turn_between
     from converter.graph.structure.rules import recover
     from converter.rebuild.prepare import prepare
     from converter.rebuild.tensorflow import load_handlers
@@ -23,4 +24,5 @@ def prepared(model: ir.Model) -> ir.Model:
     count_loops(capture_invariants(copy))
     copy = name_open_sizes(infer_shapes(fold_constants(copy)))
     copy = settle(channels_last(copy))
+    turn_between(copy)
     return infer_shapes(copy)

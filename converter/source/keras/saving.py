@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.graph.structure.weights import Weight
+from converter.graph.structure.assembled import AnyWeight
 from converter.rebuild.graph_values import constant_tensor
 from converter.source.running import imported
 from converter.source.written import Written
@@ -46,7 +46,5 @@ def variable_at(model: Any, place: str) -> Any:
     return found
 
 
-def _turned(weight: Weight) -> np.ndarray:
-    assert weight.initializer.const_value is not None
-    array = weight.initializer.const_value.numpy()
-    return np.array(array.transpose(weight.permutation), order="C")
+def _turned(weight: AnyWeight) -> np.ndarray:
+    return np.array(weight.array(), order="C")

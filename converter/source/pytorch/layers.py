@@ -19,9 +19,11 @@ from converter.graph.dropout import (
     NOISE,
 )
 from converter.graph.structure.layers import Layer, short
-from converter.graph.structure.weights import weight_of
+from converter.graph.structure.recurrent import RECURRENT
+from converter.graph.structure.weights import Weight, weight_of
 from converter.source.expressions import Text, call, method, number
 from converter.source.made import Argument, Arguments, Made
+from converter.source.pytorch import recurrent
 from converter.source.pytorch.dtypes import word
 from converter.source.pytorch.fixed import (
     FixedBatchNorm1d,
@@ -42,6 +44,8 @@ def constructor(layer: Layer) -> Made:
     Raises:
         NotWritable: the weights have a type that PyTorch has no layers of.
     """
+    if layer.kind in RECURRENT:
+        return recurrent.constructor(layer)
     pads = _pads(layer)
     class_name, arguments = _KINDS[layer.kind](layer.config | {"padding": pads})
     if layer.kind == "Dropout":
@@ -50,19 +54,21 @@ def constructor(layer: Layer) -> Made:
     first = next(iter(layer.weights.values()))
     dtype = Text(word(first.dtype))
     arguments.append(Argument("dtype", dtype, Text("torch.float32")))
-    suffix = ".requires_grad_(False)" if layer.frozen else ""
+    around = "{}.requires_grad_(False)" if layer.frozen else "{}"
     if layer.kind == "BatchNorm":
         weights, fills = _statistics(layer)
-        return Made(class_name, arguments, weights, fills, suffix=suffix)
+        return Made(class_name, arguments, weights, fills, around=around)
     uneven = any(begin != end for begin, end in pads)
     given = partial(_padded, pads) if uneven else None
-    return Made(class_name, arguments, layer.weights, given=given, suffix=suffix)
+    return Made(class_name, arguments, layer.weights, given=given, around=around)
 
 
 def takes(layer: Layer) -> bool:
     """Tell whether PyTorch has such a layer; before the others it pads, the transposed crop."""
     if layer.kind == "Dropout":
         return _dropout_class(layer.config) is not None or own_class(layer) is not None
+    if layer.kind in RECURRENT:
+        return recurrent.takes(layer)
     pads = _pads(layer)
     even = pads != "same" and all(begin == end for begin, end in pads)
     return even or (layer.kind == "Conv" and pads != "same")
@@ -104,7 +110,7 @@ def _statistics(layer: Layer) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 def _counter(layer: Layer) -> Any:
     """Return what counts the batches, where the source has it."""
     mean = layer.weights["running_mean"]
-    graph = mean.initializer.graph
+    graph = mean.initializer.graph if isinstance(mean, Weight) else None
     if graph is None:
         return None
     return weight_of(graph.initializers.get(f"{mean.name.rpartition('.')[0]}.{COUNTER}"))

@@ -12,6 +12,7 @@ def prepared(model: ir.Model) -> ir.Model:
     from converter.graph.shapes import infer_shapes
     from converter.graph.structure.folding import fold_constants
     from converter.graph.structure.open_sizes import name_open_sizes
+    from converter.graph.structure.recurrent import turn_between
     from converter.graph.structure.rules import recover
     from converter.rebuild.prepare import prepare
     from converter.rebuild.pytorch import load_handlers
@@ -22,4 +23,5 @@ def prepared(model: ir.Model) -> ir.Model:
     copy = prepare(copy, load_handlers())
     count_loops(capture_invariants(copy))
     copy = settle(infer_shapes(fold_constants(copy)))
+    turn_between(copy)
     return name_open_sizes(infer_shapes(copy))

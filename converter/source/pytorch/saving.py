@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import onnx_ir as ir
 import torch
 
-from converter.graph.structure.weights import Weight
+from converter.graph.structure.assembled import AnyWeight, Assembled
 from converter.rebuild.graph_values import constant_tensor
 from converter.rebuild.pytorch.module import live_tensor
 from converter.source.written import Written
@@ -33,7 +35,9 @@ def tensors(written: Written) -> dict[str, torch.Tensor]:
     return found
 
 
-def _turned(weight: Weight) -> torch.Tensor:
+def _turned(weight: AnyWeight) -> torch.Tensor:
+    if isinstance(weight, Assembled):
+        return live_tensor(ir.Tensor(np.ascontiguousarray(weight.array()), dtype=weight.dtype))
     tensor = live_tensor(weight.initializer.const_value)
     order = weight.permutation
     if order != tuple(range(len(order))):

@@ -1,0 +1,214 @@
+"""Recurrent layers arrive as recurrent layers: LSTM, GRU and plain ones, in both languages."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+import torch
+from torch import nn
+
+import converter
+from converter.errors import VerificationFailed
+from converter.source.check import loaded
+from converter.source.keras import recurrent as in_keras
+from converter.source.pytorch import recurrent as in_pytorch
+
+SEED = int(np.random.SeedSequence().generate_state(1)[0])
+SIZES = [(2, 3), (1, 1), (3, 7)]
+
+
+class Sequence(nn.Module):
+    """A recurrent layer whose outputs at each step are read."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.layer(x)[0])
+
+
+class Last(Sequence):
+    """One of which the last state of the last level is read."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        state = self.layer(x)[1]
+        return (state[0] if isinstance(state, tuple) else state)[-1]
+
+
+class Both(Sequence):
+    """One of which the outputs and all states are read."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        outputs, state = self.layer(x)
+        return outputs, *(state if isinstance(state, tuple) else (state,))
+
+
+LAYERS: dict[str, tuple[type, dict[str, Any]]] = {
+    "lstm": (nn.LSTM, {}),
+    "lstm, batch first": (nn.LSTM, {"batch_first": True}),
+    "lstm, two ways": (nn.LSTM, {"batch_first": True, "bidirectional": True}),
+    "lstm, no bias": (nn.LSTM, {"batch_first": True, "bias": False}),
+    "lstm, two levels": (nn.LSTM, {"num_layers": 2, "batch_first": True}),
+    "gru": (nn.GRU, {}),
+    "gru, two ways": (nn.GRU, {"batch_first": True, "bidirectional": True}),
+    "gru, two levels, two ways": (
+        nn.GRU, {"num_layers": 2, "batch_first": True, "bidirectional": True},
+    ),
+    "rnn": (nn.RNN, {"batch_first": True}),
+    "rnn, relu": (nn.RNN, {"batch_first": True, "nonlinearity": "relu"}),
+}  # fmt: skip
+USES = {"sequence": Sequence, "last": Last, "both": Both}
+NAMES = {
+    "torch": {nn.LSTM: "nn.LSTM(", nn.GRU: "nn.GRU(", nn.RNN: "nn.RNN("},
+    "tf": {nn.LSTM: "layers.LSTM(", nn.GRU: "layers.GRU(", nn.RNN: "layers.SimpleRNN("},
+}
+
+
+def made(layer: str, use: str) -> nn.Module:
+    torch.manual_seed(SEED)
+    kind, options = LAYERS[layer]
+    return USES[use](kind(4, 5, **options)).eval()
+
+
+def written(model: nn.Module, to: str, out: Path) -> tuple[Any, str]:
+    """Return the written module, loaded from its files, and its text."""
+    result = converter.convert(
+        model, to, inputs=["x[a,b,4]"], output=out, verify=False, source=True
+    )
+    folder = out / "source" if (out / "source").is_dir() else out
+    return loaded(folder, "torch" if to == "torch" else "keras"), result.source
+
+
+def results(model: Any, x: np.ndarray) -> list[np.ndarray]:
+    if isinstance(model, nn.Module):
+        with torch.no_grad():
+            found = model(torch.from_numpy(x))
+    else:
+        found = model(x)
+    return [np.asarray(item) for item in (found if isinstance(found, tuple | list) else [found])]
+
+
+@pytest.mark.parametrize("to", ["torch", "tf"])
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_is_a_layer(layer: str, use: str, to: str, tmp_path: Path) -> None:
+    model = made(layer, use)
+    mine, text = written(model, to, tmp_path / "out")
+    assert NAMES[to][LAYERS[layer][0]] in text
+    assert not any(line.startswith("def ") for line in text.split("WEIGHTS =")[0].splitlines())
+    assert ("bidirectional=True" in text or "Bidirectional(" in text) == ("two ways" in layer)
+    generator = np.random.default_rng(SEED)
+    for one, other in SIZES:
+        x = generator.normal(size=(one, other, 4)).astype(np.float32)
+        for want, got in zip(results(model, x), results(mine, x), strict=True):
+            np.testing.assert_allclose(got, want, 1e-4, 1e-5, err_msg=f"seed {SEED}")
+
+
+@pytest.mark.parametrize("to", ["torch", "tf"])
+@pytest.mark.parametrize("layer", ["lstm, batch first", "gru, two ways"])
+def test_a_gate_in_the_wrong_place_is_caught(
+    layer: str, to: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = in_pytorch if to == "torch" else in_keras
+    wrong = {kind: (order[1], order[0], *order[2:]) if len(order) > 1 else order
+             for kind, order in room._ORDER.items()}  # fmt: skip
+    monkeypatch.setattr(room, "_ORDER", wrong)
+    with pytest.raises(VerificationFailed):
+        written(made(layer, "sequence"), to, tmp_path / "out")
+
+
+@pytest.mark.parametrize("to", ["torch", "tf"])
+def test_directions_that_are_swapped_are_caught(
+    to: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from converter.source.written import Written
+
+    model = made("gru, two ways", "sequence")
+    with torch.no_grad():
+        for name, weight in model.layer.named_parameters():
+            if name.endswith("_reverse"):
+                weight.mul_(1.5)
+    room = __import__(
+        f"converter.source.{'pytorch' if to == 'torch' else 'keras'}.saving", fromlist=["save"]
+    )
+    usual = room.save
+    words = ("l0_reverse", "l0") if to == "torch" else ("backward_layer", "forward_layer")
+
+    def swapped(given: Written, folder: Path) -> None:
+        names = list(given.weights)
+        other = {
+            name: name.replace(words[0], "@").replace(words[1], words[0]).replace("@", words[1])
+            for name in names
+        }
+        given.weights = {name: given.weights[other[name]] for name in names}
+        usual(given, folder)
+
+    monkeypatch.setattr(room, "save", swapped)
+    with pytest.raises(VerificationFailed):
+        written(model, to, tmp_path / "out")
+
+
+NEAR = {
+    "gates that reset before the product": ("GRU", 3, "linear_before_reset = 0", {"torch"}),
+    "a clip": ("LSTM", 4, "clip = 0.5", {"torch", "tf"}),
+    "another function": (
+        "LSTM", 4, 'activations = ["HardSigmoid", "Tanh", "Tanh"]', {"torch", "tf"},
+    ),
+    "gates that are coupled": ("LSTM", 4, "input_forget = 1", {"torch", "tf"}),
+}  # fmt: skip
+
+
+def near(kind: str, gates: int, attribute: str) -> onnx.ModelProto:
+    generator = np.random.default_rng(SEED)
+    model = onnx.parser.parse_model(
+        f'<ir_version: 9, opset_import: ["" : 17]>'
+        f"g (float[time,batch,4] x) => (float[time,batch,3] z) "
+        f"<float[1,{gates * 3},4] w, float[1,{gates * 3},3] r, float[1,{gates * 6}] b> "
+        f"{{ y, h = {kind} <hidden_size = 3, {attribute}> (x, w, r, b) "
+        "axes = Constant <value_ints = [1]> () z = Squeeze (y, axes) }"
+    )
+    shapes = {"w": (1, gates * 3, 4), "r": (1, gates * 3, 3), "b": (1, gates * 6)}
+    del model.graph.initializer[:]
+    for name, shape in shapes.items():
+        array = generator.normal(size=shape).astype(np.float32)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    return model
+
+
+@pytest.mark.parametrize("to", ["torch", "tf"])
+@pytest.mark.parametrize("name", NEAR)
+def test_what_no_layer_does_is_written_out(name: str, to: str) -> None:
+    kind, gates, attribute, others = NEAR[name]
+    result = converter.convert(near(kind, gates, attribute), to, verify=False, source=True)
+    is_layer = any(f"{room}.{kind}(" in result.source for room in ("nn", "layers"))
+    assert is_layer == (to not in others)
+    # The same without that attribute is a layer.
+    plain = "linear_before_reset = 1" if kind == "GRU" else "input_forget = 0"
+    result = converter.convert(near(kind, gates, plain), to, verify=False, source=True)
+    assert any(f"{room}.{kind}(" in result.source for room in ("nn", "layers"))
+
+
+@pytest.mark.parametrize("to", ["torch", "tf"])
+def test_the_text_is_clean_and_the_same_twice(to: str, tmp_path: Path) -> None:
+    model = made("lstm, two levels", "both")
+    (_, text), (_, again) = (written(model, to, tmp_path / name) for name in ("a", "b"))
+    assert text == again
+    folders = [tmp_path / name / "source" for name in ("a", "b")]
+    weights = next(folders[0].glob("model.*s*")).name
+    if to == "torch":
+        first, second = ((folder / weights).read_bytes() for folder in folders)
+        assert first == second
+    for task in (["check"], ["format", "--check", "--line-length", "100"]):
+        lint = subprocess.run(
+            [sys.executable, "-m", "ruff", *task, "--isolated", "-"],
+            input=text, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert lint.returncode == 0, lint.stdout
