@@ -139,7 +139,11 @@ class Invocation:
                     report=result.report,
                 )
         self.text += "".join(f"Note: {note}\n" for note in result.notes)
-        self.text += f"Written to {result.path} ({size(size_on_disk(result.path))})\n"
+        from converter.engines.native import SOURCE
+
+        source = result.path / SOURCE / "model.py"
+        beside = f"; its source code is {source}" if source.is_file() else ""
+        self.text += f"Written to {result.path} ({size(size_on_disk(result.path))}){beside}\n"
 
     def show_report(self, report: Any, folder: Path | None) -> None:
         """Keep the comparison for standard output, and write the report files."""

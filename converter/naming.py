@@ -28,3 +28,12 @@ def identifier(text: str) -> str:
     if not word.isidentifier():  # e.g. a raised two: \w has it, a name must not
         word = re.sub(r"[^0-9A-Za-z_]", "_", word)
     return f"{word}_" if keyword.iskeyword(word) else word
+
+
+def class_name(text: str) -> str:
+    """Return a word as classes are called: ``digits_cnn`` becomes ``DigitsCnn``.
+
+    An empty text stays empty.
+    """
+    words = re.split(r"[\W_]+", text)
+    return identifier("".join(word[0].upper() + word[1:] for word in words if word))

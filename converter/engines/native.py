@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from converter.errors import (
     first_line,
 )
 from converter.formats import Source
+from converter.naming import class_name
 from converter.pipeline import Conversion, Options, describe
 from converter.progress import Progress, count, size
 from converter.record import Record, Weight
@@ -162,7 +164,7 @@ def as_source(
         from converter.source.keras.module import write
         from converter.source.keras.prepare import prepared
 
-    name = source.path.stem if source.path is not None else type(source.model).__name__
+    name = title(source)
     try:
         written = write(prepared(result.graph), name)
         live = check(written, module, result.graph, result.signature, language)
@@ -179,6 +181,19 @@ def as_source(
         beside = BESIDE if path is not None else ""
         result.notes.append(TRAINING.format(mode=MODES[options.to]) + beside)
     return written
+
+
+_NUMBERED = re.compile(r"(functional|model|sequential)(_\d+)?")
+"""Names that Keras gives to a model that has none."""
+
+
+def title(source: Source) -> str:
+    """Return what a class that a whole source becomes is called, where its trace does not say."""
+    own = getattr(source.model, "name", None)
+    if isinstance(own, str) and not _NUMBERED.fullmatch(own):
+        return class_name(own)
+    stem = source.path.stem if source.path is not None else type(source.model).__name__
+    return class_name(stem) or "Model"
 
 
 def _normalises(graph: ir.Model) -> bool:

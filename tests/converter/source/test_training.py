@@ -271,3 +271,17 @@ def test_dropout_that_the_target_lacks_is_said() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.FeatureAlphaDropout(0.2))
     result = converter.convert(model, "tf", inputs=["input[b,3,5,5]"], source=True, verify=False)
     assert any("alpha dropout of channels at 1: the target has" in n for n in result.notes)
+
+
+def test_the_class_is_called_as_the_model_is(tmp_path: Path) -> None:
+    def layers() -> list[Any]:
+        return [keras.layers.Input((4,)), keras.layers.Dense(2)]
+
+    keras.Sequential(layers()).save(tmp_path / "my digits-2.keras")
+    for source, name in (
+        (keras.Sequential(layers(), name="price_model"), "PriceModel"),
+        (keras.Sequential(layers()), "Sequential"),
+        (tmp_path / "my digits-2.keras", "MyDigits2"),
+    ):
+        result = converter.convert(source, "torch", source=True, verify=False)
+        assert f"class {name}(nn.Module):" in result.source
