@@ -404,7 +404,7 @@ def _trace(source: Source, signature: Any, examples: dict[str, Any], options: Op
     if source.framework == "tensorflow":
         from converter.trace.tensorflow import trace as trace_tensorflow
 
-        return trace_tensorflow(source, signature)
+        return trace_tensorflow(source, signature, layers=options.keeps_dropout)
     from converter.trace.onnx import trace as trace_onnx
 
     return trace_onnx(source, signature)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -10,6 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf
 
 from converter.errors import TraceError, UsageError
+from converter.naming import free
 from converter.signature import Signature, TensorSpec
 
 SERVING = "serving_default"
@@ -159,7 +161,15 @@ def keras_output_names(model: Any) -> tuple[str, ...] | None:
     names: Any = getattr(model, "output_names", None)
     if structure is None:  # a model of Equiport with one output; several come in a dict
         return tuple(names) if hasattr(model, "record") and len(names) == 1 else None
-    return tuple(names) if names else None
+    return _apart(names) if names else None
+
+
+def _apart(names: Iterable[str]) -> tuple[str, ...]:
+    """Number names that are the same: the states of a recurrent layer all have the layer's."""
+    found: list[str] = []
+    for name in names:
+        found.append(free(name, found))
+    return tuple(found)
 
 
 def output_names(structure: Any) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ that differ become arguments of the constructor; numbers that always go together
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -298,6 +299,10 @@ def layer_path(layer: Layer, path: str) -> str:
         return _path_of_call(layer, path)
     names = [module_words(weight.name) for weight in layer.weights.values()]
     first, _, leaf = names[0].rpartition(".")
+    if layer.kind in RECURRENT:
+        first = re.sub(r"\.\w+_cell$", "", first)  # Keras' layer has its weights in a cell
+        if layer.config["directions"] == 2:
+            first = re.sub(r"\.forward_\w+$", "", first)
     if first and first != path and first.startswith(f"{path}." if path else ""):
         return first
     word = leaf.removesuffix("weight").removesuffix("kernel").strip("_")

@@ -131,3 +131,18 @@ def test_files_serve_inputs_under_their_names(name: str, tmp_path: Path) -> None
     converter.convert(model, "tflite", output=tmp_path / "a.tflite", verify=False)
     runner = Interpreter(str(tmp_path / "a.tflite")).get_signature_runner("serving_default")
     assert np.allclose(runner(**{name: x})[f"{name} out"], x @ WEIGHT, atol=1e-4)
+
+
+@pytest.mark.parametrize("to", ["torch", "tf", "onnx"])
+def test_outputs_of_one_layer_of_keras_are_told_apart(to: str) -> None:
+    """Keras calls the states of a recurrent layer as it calls the layer's outputs."""
+    import keras
+
+    inputs = keras.Input((None, 4), name="x")
+    layer = keras.layers.LSTM(3, return_sequences=True, return_state=True, name="memory")
+    model = keras.Model(inputs, list(layer(inputs)))
+    assert model.output_names == ["memory"] * 3  # else nothing is tested here
+    result = converter.convert(model, to)
+    assert result.report.passed
+    names = [spec.name for spec in result.signature.outputs]
+    assert names == ["memory", "memory_2", "memory_3"]

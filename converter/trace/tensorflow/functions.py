@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,7 @@ from converter.formats.tensorflow_signature import (
 from converter.formats.tensorflow_variables import named_variables, trained_names
 from converter.graph.weights import FIXED, MOMENTUM
 from converter.signature import Signature, TensorSpec
-from converter.trace.tensorflow import dropout
+from converter.trace.tensorflow import dropout, recurrent
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,11 @@ class Traced:
     frozen: frozenset[str] = frozenset()
 
 
-def concrete(source: Source, signature: Signature | None) -> Traced:
+def concrete(source: Source, signature: Signature | None, layers: bool = False) -> Traced:
     """Trace a live Keras model, `tf.Module`, `tf.function` or loaded SavedModel.
+
+    Args:
+        layers: keep Keras' recurrent layers whole.
 
     Raises:
         UsageError: the model does not say what its inputs are, and nobody else did.
@@ -65,7 +69,7 @@ def concrete(source: Source, signature: Signature | None) -> Traced:
     if signature is None and source.record:  # it knows the words of the dynamic dimensions
         signature = Signature(source.record.signature.inputs)
     if _is_keras(model):
-        return _from_keras(model, signature)
+        return _from_keras(model, signature, layers)
     served = served_function(model)
     if served is not None:
         return _from_signature(model, served, signature)
@@ -82,7 +86,7 @@ def _is_keras(model: Any) -> bool:
     return isinstance(model, keras.Layer)
 
 
-def _from_keras(model: Any, signature: Signature | None) -> Traced:
+def _from_keras(model: Any, signature: Signature | None, layers: bool) -> Traced:
     if not model.built and signature is None:
         raise UsageError(
             f"the Keras model {model.name!r} is not built, so its inputs have no shape",
@@ -106,7 +110,7 @@ def _from_keras(model: Any, signature: Signature | None) -> Traced:
         )
         return model(packed, training=False)
 
-    with dropout.kept():
+    with dropout.kept(), recurrent.whole_layers() if layers else nullcontext():
         function = tf.function(call, autograph=False).get_concrete_function(
             *map(tensor_spec, inputs)
         )

@@ -36,8 +36,13 @@ from converter.trace.tensorflow.translation import Failure, give_bodies_own_outp
 def trace(
     source: Source,
     signature: Signature | None = None,
+    *,
+    layers: bool = False,
 ) -> ir.Model:
     """Trace a live Keras model, a `tf.Module`, a `tf.function` or a loaded SavedModel.
+
+    Args:
+        layers: keep Keras' recurrent layers whole, for source code that is written from them.
 
     Returns:
         A graph whose initializers read the live variables when they are needed.
@@ -49,7 +54,7 @@ def trace(
     """
     with quiet():
         try:
-            traced = concrete(source, signature)
+            traced = concrete(source, signature, layers)
         except EquiportError:
             raise
         except Exception as error:

@@ -156,6 +156,91 @@ def test_directions_that_are_swapped_are_caught(
         written(model, to, tmp_path / "out")
 
 
+KERAS: dict[str, tuple[Any, str]] = {
+    "lstm": (lambda k: [k.LSTM(5)], "LSTM"),
+    "lstm, sequence, then gru": (
+        lambda k: [k.LSTM(5, return_sequences=True), k.GRU(3)], "LSTM"),
+    "lstm, no bias": (lambda k: [k.LSTM(5, use_bias=False)], "LSTM"),
+    "lstm, backwards": (lambda k: [k.LSTM(5, go_backwards=True, return_sequences=True)], "LSTM"),
+    "gru": (lambda k: [k.GRU(5, return_sequences=True)], "GRU"),
+    "rnn": (lambda k: [k.SimpleRNN(5)], "RNN"),
+    "rnn, relu": (lambda k: [k.SimpleRNN(5, activation="relu", return_sequences=True)], "RNN"),
+    "gru, two ways": (lambda k: [k.Bidirectional(k.GRU(5, return_sequences=True))], "GRU"),
+    "lstm, two ways, last": (lambda k: [k.Bidirectional(k.LSTM(5))], "LSTM"),
+}  # fmt: skip
+
+
+def of_keras(name: str) -> Any:
+    import keras
+
+    keras.utils.set_random_seed(SEED % 2**31)
+    x = inputs = keras.Input((None, 4), name="x")
+    for layer in KERAS[name][0](keras.layers):
+        x = layer(x)
+    model = keras.Model(inputs, x)
+    generator = np.random.default_rng(SEED)
+    # Biases of a new layer are 0, and two of them are mostly equal.
+    model.set_weights([generator.normal(size=w.shape, scale=0.4) for w in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("to", ["torch", "tf"])
+@pytest.mark.parametrize("name", KERAS)
+def test_a_layer_of_keras_is_a_layer(name: str, to: str, tmp_path: Path) -> None:
+    model, kind = of_keras(name), KERAS[name][1]
+    result = converter.convert(
+        model, to, output=tmp_path / "out", verify=False, source=True
+    )  # fmt: skip
+    mine = loaded(tmp_path / "out" / "source", "torch" if to == "torch" else "keras")
+    word = f"nn.{kind}(" if to == "torch" else {"RNN": "layers.SimpleRNN("}.get(
+        kind, f"layers.{kind}(")  # fmt: skip
+    assert word in result.source
+    assert "_cell" not in result.source
+    assert ("bidirectional=True" in result.source or "Bidirectional(" in result.source) == (
+        "two ways" in name
+    )
+    generator = np.random.default_rng(SEED)
+    for rows, steps in SIZES:
+        x = generator.normal(size=(rows, steps, 4)).astype(np.float32)
+        for want, got in zip(results(model, x), results(mine, x), strict=True):
+            np.testing.assert_allclose(got, want, 1e-4, 1e-5, err_msg=f"seed {SEED}")
+            with pytest.raises(AssertionError):  # a wrong number must be seen
+                np.testing.assert_allclose(got + 1e-2, want, 1e-4, 1e-5)
+
+
+def test_states_of_keras_come_out_in_their_order(tmp_path: Path) -> None:
+    import keras
+
+    inputs = keras.Input((None, 4), name="x")
+    layer = keras.layers.Bidirectional(
+        keras.layers.LSTM(3, return_sequences=True, return_state=True)
+    )
+    model = keras.Model(inputs, list(layer(inputs)))
+    result = converter.convert(model, "torch", output=tmp_path / "out", source=True)
+    assert result.report.passed
+    assert "nn.LSTM(4, 3, batch_first=True, bidirectional=True)" in result.source
+
+
+def test_what_a_layer_of_keras_does_in_training_stays_a_loop() -> None:
+    """Dropout inside of a layer has no place in ONNX's operator."""
+    import keras
+
+    from converter.pipeline import Options, load, trace
+
+    def kinds(**options: Any) -> set[str]:
+        model = keras.Sequential([keras.Input((None, 4)), keras.layers.LSTM(3, **options)])
+        graph = trace(load(model), None, {}, Options("torch", written=True))
+        return {node.op_type for node in graph.graph.all_nodes()}
+
+    assert "LSTM" in kinds()
+    assert "LSTM" not in kinds(dropout=0.2)
+    assert "LSTM" not in kinds(recurrent_dropout=0.2)
+    assert "LSTM" not in kinds(activation="relu")
+    model = keras.Sequential([keras.Input((None, 4)), keras.layers.LSTM(3)])
+    plain = trace(load(model), None, {}, Options("torch"))
+    assert "LSTM" not in {node.op_type for node in plain.graph.all_nodes()}
+
+
 NEAR = {
     "gates that reset before the product": ("GRU", 3, "linear_before_reset = 0", {"torch"}),
     "a clip": ("LSTM", 4, "clip = 0.5", {"torch", "tf"}),
