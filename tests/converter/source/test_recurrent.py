@@ -96,9 +96,15 @@ def results(model: Any, x: np.ndarray) -> list[np.ndarray]:
     return [np.asarray(item) for item in (found if isinstance(found, tuple | list) else [found])]
 
 
+CASES = [(layer, "sequence") for layer in LAYERS] + [
+    (layer, use)
+    for layer in ("lstm, batch first", "lstm, two levels", "gru, two ways")
+    for use in ("last", "both")
+]
+
+
 @pytest.mark.parametrize("to", ["torch", "tf"])
-@pytest.mark.parametrize("use", USES)
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize(("layer", "use"), CASES)
 def test_a_layer_is_a_layer(layer: str, use: str, to: str, tmp_path: Path) -> None:
     model = made(layer, use)
     mine, text = written(model, to, tmp_path / "out")
