@@ -7,6 +7,7 @@ are Keras' own weights, flat and one behind the other: kernel, recurrent kernel,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -22,6 +23,11 @@ from converter.trace.tensorflow.writer import NodeWriter, NotTranslated, Value
 _LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
 _GATES = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
 """ONNX's gates, each by its place in Keras: input, output, forget, cell; update, reset, new."""
+
+
+_NAME = "equiport_recurrent"
+_OURS = re.compile(rf"(^|/){_NAME}[^/]*$")
+"""A model may run cuDNN's own operator: its parameters lie in another order."""
 
 
 @contextmanager
@@ -116,6 +122,7 @@ def _marked(
         is_training=False,
         # Keras' own word that the operator has no place for.
         seed=int(bool(getattr(cell, "reset_after", False))),
+        name=_NAME,
     )
     last = [found.output_h, *([found.output_c] if mode == "lstm" else [])]
     return tf.transpose(found.output, [1, 0, 2]), last
@@ -135,16 +142,15 @@ def recurrent(
     Raises:
         NotTranslated: the operator is not one of ours, or a size of its weights is not known.
     """
+    if not _OURS.search(write.scope):
+        raise NotTranslated("its parameters are cuDNN's")
     mode = str(write.attribute("rnn_mode"))
     kind = mode.partition("_")[0]
     ways = 2 if write.attribute("direction") == "bidirectional" else 1
     into, hidden, total = write.shape(x)[-1], write.shape(h)[-1], write.shape(weights)[0]
     if into is None or hidden is None or total is None:
         raise NotTranslated("the sizes of its weights are not known")
-    rows = len(_GATES[kind]) * hidden
     each = total // ways
-    if total % ways or each - (into + hidden) * rows not in (0, rows, 2 * rows):
-        raise NotTranslated("its parameters are cuDNN's")
     found = [_weights_of(write, kind, weights, way * each, each, into, hidden)
              for way in range(ways)]  # fmt: skip
     axis = np.array([0])

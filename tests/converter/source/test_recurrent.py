@@ -247,6 +247,26 @@ def test_what_a_layer_of_keras_does_in_training_stays_a_loop() -> None:
     assert "LSTM" not in {node.op_type for node in plain.graph.all_nodes()}
 
 
+def test_the_operator_of_cudnn_itself_is_refused() -> None:
+    """Its parameters lie in another order than those that a layer of Keras leaves behind."""
+    import tensorflow as tf
+
+    from converter.errors import UnsupportedOpsError
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 4], tf.float32, name="x")])
+    def call(x: Any) -> Any:
+        zeros = tf.zeros([1, tf.shape(x)[1], 5])
+        lengths = tf.fill([tf.shape(x)[1]], tf.shape(x)[0])
+        return tf.raw_ops.CudnnRNNV3(
+            input=x, input_h=zeros, input_c=zeros, params=tf.ones([220]),
+            sequence_lengths=lengths, rnn_mode="lstm", is_training=False,
+        ).output  # fmt: skip
+
+    for source in (False, True):
+        with pytest.raises(UnsupportedOpsError, match="CudnnRNNV3"):
+            converter.convert(call, "torch", verify=False, source=source)
+
+
 NEAR = {
     "gates that reset before the product": ("GRU", 3, "linear_before_reset = 0", {"torch"}),
     "a clip": ("LSTM", 4, "clip = 0.5", {"torch", "tf"}),
