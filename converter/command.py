@@ -12,6 +12,7 @@ from typing import IO, Any
 from converter.captured import captured_stderr
 from converter.errors import EquiportError, OutputError, VerificationFailed
 from converter.progress import Progress, TerminalProgress
+from converter.source.place import source_code
 from converter.standard_output import reader_may_leave
 from converter.temporary import all_in_one_folder
 
@@ -139,10 +140,7 @@ class Invocation:
                     report=result.report,
                 )
         self.text += "".join(f"Note: {note}\n" for note in result.notes)
-        from converter.engines.native import SOURCE
-
-        source = result.path / SOURCE / "model.py"
-        beside = f"; its source code is {source}" if source.is_file() else ""
+        beside = f"; its source code is {code}" if (code := source_code(result.path)) else ""
         self.text += f"Written to {result.path} ({size(size_on_disk(result.path))}){beside}\n"
 
     def show_report(self, report: Any, folder: Path | None) -> None:

@@ -346,12 +346,17 @@ def trace_stage(
 
 
 def in_training_alone(source: Source, signature: Any, examples: Any) -> list[str]:
-    """Say what a live module of PyTorch does in training alone, beside dropout and statistics."""
-    if source.framework != "torch" or source.kind != "module":
-        return []
-    from converter.trace.pytorch.modes import in_training_alone as compared
+    """Say what a live model does in training alone, beside dropout and moving statistics."""
+    if source.framework == "torch" and source.kind == "module":
+        from converter.trace.pytorch.modes import in_training_alone as of_module
 
-    return compared(source.model, signature, examples)
+        return of_module(source.model, signature, examples)
+    if source.framework == "tensorflow":
+        from converter.trace.tensorflow.functions import is_keras
+        from converter.trace.tensorflow.modes import in_training_alone as of_keras
+
+        return of_keras(source.model, signature) if is_keras(source.model) else []
+    return []
 
 
 def bind_fixed(source: Source, fixed: dict[str, Any]) -> None:

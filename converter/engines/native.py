@@ -20,6 +20,7 @@ from converter.pipeline import Conversion, Options, describe
 from converter.progress import Progress, count, size
 from converter.record import Record, Weight
 from converter.signature import Signature, TensorSpec
+from converter.source.place import SOURCE
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 TRAINING = "the written module trains: BatchNormalization and Dropout follow {mode}"
-BESIDE = "; what lies beside source/ is in inference mode"
+BESIDE = f"what lies beside {SOURCE}/ is in inference mode"
 UNWRITTEN = {
     True: "all parameters train; in the live module BatchNormalization follows train() and eval(), "
     "Dropout stays off, and model.pt2 is in inference mode",
@@ -73,7 +74,7 @@ def rebuild(
     written = None
     if options.to in LANGUAGES and options.keeps_dropout:
         with progress.stage("write") as stage:
-            written = as_source(result, module, source, path, options)
+            written = as_source(result, module, source, options)
             lines = written.text.count("\n") if written is not None else 0
             stage.detail = f"{count(lines, 'line')} of source code"
     elif options.purpose == "training":
@@ -85,13 +86,11 @@ def rebuild(
             try:
                 result.notes += save(module, graph, record, path, options.to)
             except NotExportable as refusal:
-                instead = written or write_instead(refusal, result, module, source, path, options)
+                instead = written or write_instead(refusal, result, module, source, options)
                 result.notes.append(save_written(refusal, instead, record, path))
-            if written is not None:
-                from converter.source.check import saving_of
-
-                (path / SOURCE).mkdir()
-                saving_of(LANGUAGES[options.to]).save(written, path / SOURCE)
+            else:
+                if written is not None:
+                    result.notes += save_beside(written, path, options)
             stage.detail = size(size_on_disk(path))
     elif options.to == "keras":
         from converter.formats.keras_model import ConvertedModel
@@ -101,16 +100,15 @@ def rebuild(
 
 
 def write_instead(
-    refusal: NotExportable, result: Conversion, module: Any, source: Source, path: Path,
-    options: Options,
-) -> Written:  # fmt: skip
+    refusal: NotExportable, result: Conversion, module: Any, source: Source, options: Options
+) -> Written:
     """Write a PyTorch target that cannot be exported as source code.
 
     Raises:
         RebuildError: it cannot be written either; both causes are named.
     """
     try:
-        written = as_source(result, module, source, path, replace(options, written=True))
+        written = as_source(result, module, source, replace(options, written=True))
     except (RebuildError, MissingFrameworkError, VerificationFailed) as error:
         raise RebuildError(
             f"{refusal.message}; and {error.message}",
@@ -132,17 +130,20 @@ def save_written(refusal: NotExportable, written: Written, record: Record, path:
     )
 
 
-SOURCE = "source"
-"""Folder of an artifact that holds the written module and its weights."""
+def save_beside(written: Written, path: Path, options: Options) -> list[str]:
+    """Write the written module into a folder of an artifact; returns notes."""
+    from converter.source.check import saving_of
+
+    (path / SOURCE).mkdir()
+    saving_of(LANGUAGES[options.to]).save(written, path / SOURCE)
+    return [BESIDE] if options.purpose == "training" else []
 
 
 LANGUAGES = {"torch": "torch", "tf": "keras"}
 """The language that the source of a target is written in."""
 
 
-def as_source(
-    result: Conversion, module: Any, source: Source, path: Path | None, options: Options
-) -> Written | None:
+def as_source(result: Conversion, module: Any, source: Source, options: Options) -> Written | None:
     """Write a result as source code, too; for training that is the live result.
 
     Returns:
@@ -178,8 +179,7 @@ def as_source(
     result.notes += written.notes
     if training:
         result.model = live
-        beside = BESIDE if path is not None else ""
-        result.notes.append(TRAINING.format(mode=MODES[options.to]) + beside)
+        result.notes.append(TRAINING.format(mode=MODES[options.to]))
     return written
 
 

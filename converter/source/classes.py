@@ -17,7 +17,7 @@ import onnx_ir as ir
 from converter.graph.structure.assembled import AnyWeight
 from converter.graph.structure.layers import Layer
 from converter.graph.structure.recurrent import RECURRENT
-from converter.graph.structure.scopes import plain
+from converter.graph.structure.scopes import call_of, plain
 from converter.graph.structure.sizes import Sizes, dims
 from converter.graph.structure.tree import Block, Step, every, nodes_of
 from converter.graph.structure.weights import weight_of
@@ -143,8 +143,10 @@ class Drafting:
         name: then the call that made the node says what the second one is called.
         """
         if member.path in seen and isinstance(step.what, Layer) and step.what.weights:
-            module = plain(step.what.node.metadata_props.get("equiport.module_path", ""))
+            module = plain(call_of(step.what.node))
             member.path = relative(module.rpartition(".")[2], "") or member.path
+        if member.path in seen and isinstance(step.what, Layer) and not step.what.weights:
+            member.path = f"{member.path}_{step.what.kind.lower()}"  # inside a layer of weights
         if member.path in seen and "." not in member.path:
             member.path = free(member.path, seen)
         elif member.path in seen:
@@ -313,7 +315,7 @@ def layer_path(layer: Layer, path: str) -> str:
 
 def _path_of_call(layer: Layer, path: str) -> str:
     """Return where a layer without weights stands: the module that was called, if it has a name."""
-    place = module_words(plain(layer.node.metadata_props.get("equiport.module_path", "")))
+    place = module_words(plain(call_of(layer.node)))
     if place and place != path and place.startswith(f"{path}." if path else ""):
         return place
     word = layer.kind.lower()

@@ -11,6 +11,7 @@ import onnx_ir as ir
 from converter.graph.dropout import KINDS, kind_of
 from converter.graph.structure.assembled import AnyWeight
 from converter.graph.structure.layers import Layer, recognised_dropout
+from converter.graph.structure.scopes import call_of
 from converter.graph.structure.weights import weight_of
 from converter.source.classes import Drafted, access, collected
 
@@ -45,7 +46,7 @@ def without_dropout(model: ir.Model, takes: Callable[[Layer], bool]) -> list[str
         kind = kind_of(node)
         layer = recognised_dropout(node) if kind is not None else None
         if kind is not None and (layer is None or not takes(layer)):
-            place = node.metadata_props.get("equiport.module_path", "the end")
+            place = call_of(node) or "the end"
             notes.append(
                 f"{KINDS[kind]} at {place}: the target has no such layer, and the written module "
                 "does nothing there"

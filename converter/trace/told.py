@@ -17,6 +17,9 @@ from converter.signature import DimRange, Signature
 NOTES = "equiport.notes"
 SIZES = "equiport.sizes"
 
+INFERENCE_ALONE = "the written module does what the model does in inference"
+"""What follows for a difference between training and inference that no layer stands for."""
+
 
 def tell(model: ir.Model, notes: Sequence[str], sizes: Signature | None = None) -> None:
     """Write notes into a graph, after those that it has; in place.

@@ -194,3 +194,17 @@ def test_what_can_be_exported_is_as_before(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "equiport.json", "load.py", "model.pt2", "model.safetensors",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("purpose", ["inference", "training"])
+def test_it_is_written_once(purpose: str, tmp_path: Path) -> None:
+    file = onnx_file(BRANCH, tmp_path)
+    given: dict[str, Any] = {"output": tmp_path / "out", "purpose": purpose, "source": True}
+    result = converter.convert(file, "torch", verify=False, **given)
+    names = [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert sorted(names) == ["equiport.json", "model.py", "model.safetensors"]
+    assert not [note for note in result.notes if "beside" in note]
+    options = ("--to", "torch", "--source", "--no-verify", "-o", "again")
+    told = run("converter.cli", str(file), *options, folder=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert f"its source code is {Path('again') / 'model.py'}" in told.stdout

@@ -288,15 +288,15 @@ def _as_it_was(module: torch.nn.Module) -> Iterator[None]:
 def _modes(module: torch.nn.Module, normalise: bool) -> Iterator[None]:
     """Let batch normalisation train where it is wanted, and nothing else (Dropout is chance)."""
     parts: list[torch.nn.Module] = [p for p in module.modules() if isinstance(p, _Normalisation)]
-    if hasattr(module, "signature"):  # one of our own results, which follows its own flag
-        parts.append(module)
-    modes = [part.training for part in parts]
+    modes = [(part, part.training) for part in (module, *parts)]
     try:
         for part in parts:
             part.train(normalise)  # a normalisation that is always fixed stays so
+        if hasattr(module, "signature"):  # one of our own results, which follows its own flag
+            module.training = normalise
         yield
     finally:
-        for part, mode in zip(parts, modes, strict=True):
+        for part, mode in modes:
             part.training = mode
 
 

@@ -64,9 +64,15 @@ class Assembled:
         )
 
     @property
-    def _first(self) -> ir.Value:
+    def origin(self) -> tuple[ir.Value, int]:
+        """Where its first element is: the initializer, and the number of the element in it."""
         number = int(self.elements.flat[0])
-        return next(source for source, _, end in self._ranges() if number < end)
+        return next((source, number - start) for source, start, end in self._ranges()
+                    if number < end)  # fmt: skip
+
+    @property
+    def _first(self) -> ir.Value:
+        return self.origin[0]
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -98,10 +104,6 @@ class Assembled:
         for term in terms[1:]:
             total = total + term
         return total
-
-    def part(self, *index: int | slice) -> Assembled:
-        """Return what an index of NumPy picks."""
-        return Assembled(self.sources, self.elements[(slice(None), *index)])
 
     def turned(self, order: tuple[int, ...]) -> Assembled:
         """Return the same with its axes in another order."""

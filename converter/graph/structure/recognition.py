@@ -22,10 +22,16 @@ def layers_of(model: ir.Model, takes: Callable[[Layer], bool]) -> dict[ir.Node, 
         if node in found:
             continue
         for layer in _candidates(node, model):
-            if takes(layer):
+            if takes(layer) and all(_is_at_hand(value, found) for value in layer.inputs):
                 found |= dict.fromkeys(layer.nodes, layer)
                 break
     return found
+
+
+def _is_at_hand(value: ir.Value, found: dict[ir.Node, Layer]) -> bool:
+    """Tell whether a value is not inside a layer that was found before."""
+    node = value.producer()
+    return node is None or node not in found or value in found[node].outputs
 
 
 def _candidates(node: ir.Node, model: ir.Model) -> Iterable[Layer]:

@@ -8,15 +8,16 @@ ONNX has time in front: ``X [time, batch, features]``, ``Y [time, directions, ba
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
+from converter.graph.dropout import ELEMENTS, kind_of, rate_of
 from converter.graph.structure.assembled import AnyWeight, Assembled, Elements
 from converter.graph.structure.layers import Layer, only_use
+from converter.graph.structure.scopes import call_of
 from converter.graph.structure.sizes import dims
 from converter.graph.structure.weights import all_equal
 from converter.rebuild.graph_values import constant_tensor
@@ -48,6 +49,9 @@ _ZEROS = frozenset(
 
 TIME, BATCH = "time", "batch"
 
+_SEQUENCE = (TIME, BATCH, "features")
+"""The axes of what goes from one operator to the next."""
+
 
 @dataclass
 class _Cell:
@@ -57,11 +61,15 @@ class _Cell:
         config: what its constructor takes, in neutral words.
         weights: of each direction: ``weight_ih`` and ``weight_hh`` ``[gates * hidden, ...]``,
             ``bias_ih`` and ``bias_hh``, their gates in ONNX's order.
+        between: what stands between it and the level below it.
+        dropout: the rate of a dropout among that.
     """
 
     node: ir.Node
     config: dict[str, Any]
     weights: list[dict[str, Assembled]]
+    between: list[ir.Node] = field(default_factory=list)
+    dropout: float = 0.0
 
     def output(self, index: int) -> ir.Value | None:
         """Return an output that somebody reads."""
@@ -95,27 +103,45 @@ def turn_between(model: ir.Model) -> None:
 
     Exporters leave the two transpositions out that stand between one layer and the next.
     """
-    for node in list(model.graph):
-        if node.op_type not in RECURRENT or plain_domain(node.domain) or not _turned(node):
+    layers = [node for node in model.graph if _is_recurrent(node)]
+    inner = {value for node in layers for value, axes, _ in _chain(node) if axes == _SEQUENCE}
+    for node in layers:
+        # What is turned behind one layer of its own says nothing about how the next is called.
+        before = _turned(node)
+        link = _link(node) if before is not None and before not in inner else None
+        if link is None:
             continue
-        value = node.outputs[0]
-        for value, axes, _ in _chain(node):
-            after = only_use(value)
-            if axes == (TIME, BATCH, "features") and after is not None and _reads(after, value):
-                there = ir.node("Transpose", [value], {"perm": (1, 0, 2)})
-                back = ir.node("Transpose", [there.outputs[0]], {"perm": (1, 0, 2)})
-                for new in (there, back):
-                    new.metadata_props.update(after.metadata_props)
-                    new.outputs[0].type = value.type
-                back.outputs[0].shape = value.shape
-                model.graph.insert_before(after, [there, back])
-                after.replace_input_with(0, back.outputs[0])
-                break
+        reader, nodes, _ = link
+        dropped = nodes[-1] if kind_of(nodes[-1]) == ELEMENTS else None
+        after = dropped or reader
+        there = _swap(after, after.inputs[0])
+        model.graph.insert_before(after, there)
+        after.replace_input_with(0, there.outputs[0])
+        if dropped is not None:
+            dropped.outputs[0].shape = there.outputs[0].shape
+        back = _swap(reader, there.outputs[0] if dropped is None else dropped.outputs[0])
+        model.graph.insert_before(reader, back)
+        reader.replace_input_with(0, back.outputs[0])
+
+
+def _swap(reader: ir.Node, value: ir.Value | None) -> ir.Node:
+    """Return a node that exchanges time and batch of what a node reads."""
+    assert value is not None
+    node = ir.node("Transpose", [value], {"perm": (1, 0, 2)})
+    node.metadata_props.update(reader.metadata_props)
+    node.outputs[0].type = value.type
+    if value.shape is not None:
+        node.outputs[0].shape = ir.Shape([value.shape[axis] for axis in (1, 0, 2)])
+    return node
+
+
+def _is_recurrent(node: ir.Node) -> bool:
+    return node.op_type in RECURRENT and not plain_domain(node.domain)
 
 
 def _reads(node: ir.Node, value: ir.Value) -> bool:
     """Tell whether a node is a recurrent operator that runs through a value."""
-    return node.op_type in RECURRENT and not plain_domain(node.domain) and node.inputs[0] is value
+    return _is_recurrent(node) and node.inputs[0] is value
 
 
 # ---------------------------------------------------------------------- the operator
@@ -183,21 +209,40 @@ def _is_zero(value: ir.Value | None) -> bool:
 
 
 def _above(cell: _Cell, model: ir.Model) -> Iterator[_Cell]:
-    """Yield the operators that stand on one, each reading nothing but the one below it."""
+    """Yield the operators that stand on one, each reading nothing but the one below it.
+
+    What the source says are two layers, are two; so is one that is called twice.
+    """
     same = [name for name in cell.config if name != "in"]
-    while True:
-        reader = None
-        for value, axes, _ in _chain(cell.node):
-            after = only_use(value)
-            if axes == (TIME, BATCH, "features") and after is not None and _reads(after, value):
-                reader = after
-        above = _cell(reader, model) if reader is not None else None
-        if above is None or reader is None or reader.op_type != cell.node.op_type:
+    rate = None
+    while (link := _link(cell.node)) is not None:
+        reader, nodes, dropout = link
+        above = _cell(reader, model)
+        if above is None or reader.op_type != cell.node.op_type or rate not in (None, dropout):
+            return
+        origins = [one.weights[0]["weight_hh"].origin for one in (above, cell)]
+        if call_of(reader) != call_of(cell.node) or origins[0] == origins[1]:
             return
         if cell.config["layout"] or any(cell.config[n] != above.config[n] for n in same):
             return
-        yield above
-        cell = above
+        rate = dropout
+        cell = replace(above, between=nodes, dropout=dropout)
+        yield cell
+
+
+def _link(node: ir.Node) -> tuple[ir.Node, list[ir.Node], float] | None:
+    """Return the operator that alone reads a sequence, the nodes up to it, and a dropout's rate."""
+    for value, axes, nodes in _chain(node):
+        after, rate = only_use(value), 0.0
+        if after is not None and kind_of(after) == ELEMENTS:
+            rate, value, nodes = rate_of(after), after.outputs[0], [*nodes, after]
+            after = only_use(value)
+            if axes == (BATCH, TIME, "features") and after is not None and _swaps(after):
+                axes, value, nodes = _SEQUENCE, after.outputs[0], [*nodes, after]
+                after = only_use(value)
+        if axes == _SEQUENCE and after is not None and _reads(after, value):
+            return after, nodes, rate
+    return None
 
 
 # ---------------------------------------------------------------------- what stands around it
@@ -242,7 +287,7 @@ def _sequences(cell: _Cell) -> list[tuple[str, ir.Value | None, list[ir.Node]]]:
         return [("", None, [])]
     found: dict[str, tuple[str, ir.Value | None, list[ir.Node]]] = {}
     for value, axes, nodes in _chain(cell.node):
-        if axes in ((TIME, BATCH, "features"), (BATCH, TIME, "features")):
+        if axes in (_SEQUENCE, (BATCH, TIME, "features")):
             found.setdefault(axes[0], (axes[0], value, nodes))
     return [*found.values()]
 
@@ -376,26 +421,17 @@ def _layer(
     assert value is not None
     outputs = [("sequence", sequence[1])] if sequence[1] is not None else []
     outputs += states
-    inside = [node for cell, above in pairwise(levels) for node in _between(cell, above)]
+    inside = [node for cell in levels for node in cell.between]
     weights: dict[str, AnyWeight] = {}
     for level, cell in enumerate(levels):
         for own, word in zip(cell.weights, ("", "_reverse"), strict=False):
             weights |= {f"{name}_l{level}{word}": weight for name, weight in own.items()}
     config = levels[0].config | {
-        "levels": len(levels), "given": given[0], "taken": sequence[0],
-        "states": arrangement, "outputs": [name for name, _ in outputs],
+        "levels": len(levels), "dropout": levels[-1].dropout,
+        "given": given[0], "taken": sequence[0], "states": arrangement,
+        "outputs": [name for name, _ in outputs],
     }  # fmt: skip
     return Layer(
         levels[0].node.op_type, config, weights, [value], [item for _, item in outputs if item],
         [*(cell.node for cell in levels[1:]), *inside, *nodes, levels[0].node],
     )  # fmt: skip
-
-
-def _between(cell: _Cell, above: _Cell) -> list[ir.Node]:
-    """Return the nodes between two levels."""
-    found: list[ir.Node] = []
-    for value, _, nodes in _chain(cell.node):
-        found = nodes
-        if value is above.node.inputs[0]:
-            break
-    return found

@@ -47,7 +47,7 @@ class Scopes:
 
     def of(self, node: ir.Node) -> tuple[Scope, ...]:
         """Return the calls around a node, outermost first; layers of the framework are none."""
-        path = node.metadata_props.get("equiport.module_path", "")
+        path = call_of(node)
         found = []
         for prefix in prefixes(path):
             class_name = self.classes.get(prefix)
@@ -60,6 +60,11 @@ class Scopes:
     def is_recurrent(self, scope: Scope) -> bool:
         """Tell whether a call is of PyTorch's own LSTM, GRU or RNN."""
         return self.classes.get(scope.path, "").startswith("torch.nn.modules.rnn.")
+
+
+def call_of(node: ir.Node) -> str:
+    """Return the path of the innermost module call that made a node; empty if nobody said it."""
+    return node.metadata_props.get("equiport.module_path", "")
 
 
 def prefixes(path: str) -> list[str]:

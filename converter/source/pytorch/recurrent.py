@@ -33,7 +33,7 @@ def constructor(layer: Layer) -> Made:
         given["nonlinearity"] = (config["nonlinearity"], "tanh")
     given |= {
         "bias": (config["bias"], True), "batch_first": (config["taken"] == BATCH, False),
-        "bidirectional": (config["directions"] == 2, False),
+        "dropout": (config["dropout"], 0.0), "bidirectional": (config["directions"] == 2, False),
     }  # fmt: skip
     arguments += [Argument(name, value, default) for name, (value, default) in given.items()]
     dtype = Text(word(next(iter(layer.weights.values())).dtype))

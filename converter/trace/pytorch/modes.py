@@ -12,8 +12,11 @@ from typing import Any
 
 import torch
 
+from converter.formats.torch_call import as_called
 from converter.signature import Signature
 from converter.trace.pytorch.examples import from_signature
+from converter.trace.pytorch.trace import exportable, quiet
+from converter.trace.told import INFERENCE_ALONE
 
 aten = torch.ops.aten
 
@@ -38,15 +41,16 @@ def in_training_alone(
         signature: its inputs.
         given: example tensors by input name, instead of made ones.
     """
-    example = from_signature(module, signature, given)
-    modes = [(part, part.training) for part in module.modules()]
+    called, _ = as_called(module)
+    example = from_signature(called, signature, given)
+    modes = [(part, part.training) for part in called.modules()]
     try:
-        plain = _calls(module.eval(), example)
-        try:
-            trained = _calls(module.train(), example)
-        except Exception as error:  # whatever torch.export says; inference could be exported
-            reason = str(error).strip().split("\n")[0][:160]
-            return [f"what the model does in training could not be traced and compared: {reason}"]
+        with quiet(), exportable(called):
+            plain = _calls(called.eval(), example)
+            trained = _calls(_in_training(called), example)
+    except Exception as error:  # whatever torch.export says; the model itself could be traced
+        reason = str(error).strip().split("\n")[0][:160]
+        return [f"what the model does in training could not be traced and compared: {reason}"]
     finally:
         for part, usual in modes:
             part.training = usual
@@ -61,12 +65,20 @@ def in_training_alone(
     return []
 
 
-_END = "; the written module does what the model does in inference"
+_END = f"; {INFERENCE_ALONE}"
+
+
+def _in_training(module: torch.nn.Module) -> torch.nn.Module:
+    """Put a module into training mode, but for layers whose dropout the graph has by itself."""
+    module.train()
+    for part in module.modules():
+        if isinstance(part, torch.nn.RNNBase):
+            part.training = False
+    return module
 
 
 def _calls(module: torch.nn.Module, example: Any) -> list[Call]:
-    with torch.no_grad():
-        program = torch.export.export(module, example.args, example.kwargs or None, strict=False)
+    program = torch.export.export(module, example.args, example.kwargs or None, strict=False)
     return list(_of(program))
 
 

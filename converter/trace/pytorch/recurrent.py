@@ -35,14 +35,16 @@ def recurrent(
     num_layers: int,
     bidirectional: bool,
     batch_first: bool,
+    dropout: float,
     lengths: Tensor | None = None,
 ) -> list[Tensor]:
-    """Run a recurrent layer as PyTorch does.
+    """Run a recurrent layer as PyTorch does in inference.
 
     Args:
         x: ``[length, batch, features]``, or ``[batch, length, features]`` if ``batch_first``.
         h0: initial states, ``[layers * directions, batch, hidden]`` each.
         kind: ``LSTM``, ``GRU``, ``RNN_TANH`` or ``RNN_RELU``.
+        dropout: the rate between its layers in training; nothing is dropped here.
         lengths: int64 ``[batch]``, where the rows end at different steps.
 
     Returns:
@@ -74,7 +76,9 @@ _KERNELS: dict[str, Callable[..., Any]] = {
 
 
 @recurrent.register_fake
-def _(x, h0, weights, kind, has_biases, num_layers, bidirectional, batch_first, lengths=None):
+def _(
+    x, h0, weights, kind, has_biases, num_layers, bidirectional, batch_first, dropout, lengths=None
+):
     hidden = h0[0].shape[-1]
     output = x.new_empty(*x.shape[:2], hidden * (2 if bidirectional else 1))
     if len(weights) and kind == "LSTM" and len(weights) % (2 * (1 + has_biases)):
@@ -130,7 +134,7 @@ def _traced(kind: str, x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
         :8
     ]
     lengths = arguments[8] if len(arguments) > 8 else None
-    if training and dropout:
+    if training and dropout:  # a module that turns its own layer back to training
         raise TraceError(
             f"{kind} with dropout between its layers is traced in training mode",
             hint="Call model.eval() first, or set its dropout to 0.",
@@ -140,8 +144,9 @@ def _traced(kind: str, x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
         raise TraceError("LSTM with proj_size has no ONNX operator", hint="Use proj_size=0.")
     x, unbatched = (x, False) if x.dim() == 3 else (x.unsqueeze(0 if batch_first else 1), True)
     results = torch.ops.equiport.recurrent(
-        x, states, list(weights), kind, has_biases, layers, bidirectional, batch_first, lengths
-    )
+        x, states, list(weights), kind, has_biases, layers, bidirectional, batch_first,
+        float(dropout), lengths,
+    )  # fmt: skip
     if unbatched:
         results[0] = results[0].squeeze(0 if batch_first else 1)
     return tuple(results)
@@ -154,7 +159,7 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
 
 
 def _translate(
-    x, h0, weights, kind, has_biases, num_layers, bidirectional, batch_first, lengths=None
+    x, h0, weights, kind, has_biases, num_layers, bidirectional, batch_first, dropout, lengths=None
 ):
     from onnxscript import opset18 as op
 
@@ -169,6 +174,8 @@ def _translate(
     last: list[list[Any]] = [[] for _ in h0]
     for layer in range(num_layers):
         first = layer * directions
+        if layer and dropout:  # it does nothing in inference, and is kept for whoever trains
+            x, _ = op.Dropout(x, op.Constant(value_float=dropout))
         groups = [
             weights[(first + d) * per_direction : (first + d + 1) * per_direction]
             for d in range(directions)

@@ -168,6 +168,19 @@ def evaluating(module: torch.nn.Module) -> Iterator[None]:
             child.training = True
 
 
+@contextmanager
+def exportable(called: torch.nn.Module) -> Iterator[None]:
+    """Let `torch.export` take what it refuses by itself; the module's mode is left as it is."""
+    with (
+        whole_layers(),
+        without_checks(),
+        open_splits(),
+        torch.no_grad(),
+        state.assigned_in_place(called),
+    ):
+        yield
+
+
 def export(
     source: Source, signature: Signature | None, given: Mapping[str, torch.Tensor] | None
 ) -> Exported:
@@ -187,14 +200,7 @@ def export(
             with evaluating(model):
                 return torchscript.export_script(model, signature, given)
         called, notes = as_called(model)
-        with (
-            whole_layers(),
-            without_checks(),
-            open_splits(),
-            torch.no_grad(),
-            evaluating(called),
-            state.assigned_in_place(called),
-        ):
+        with exportable(called), evaluating(called):
             exported = export_open(called, signature, given)
             exported.notes[:0] = notes
             return exported

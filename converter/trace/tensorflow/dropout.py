@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -26,13 +26,16 @@ _NAME = re.compile(rf"(^|/){_PREFIX}(?P<kind>[a-z]+)[^/]*$")
 @contextmanager
 def kept() -> Iterator[None]:
     """Let Keras' layers of dropout leave an operator behind."""
-    with (
-        mock.patch.object(keras.layers.Dropout, "call", _marking(_plain)),
-        mock.patch.object(keras.layers.SpatialDropout1D.__base__, "call", _marking(_channels)),
-        mock.patch.object(keras.layers.AlphaDropout, "call", _marking(_alpha)),
-        mock.patch.object(keras.layers.GaussianDropout, "call", _marking(_of(GAUSSIAN))),
-        mock.patch.object(keras.layers.GaussianNoise, "call", _marking(_noise)),
-    ):
+    layers = keras.layers
+    kinds = {
+        layers.Dropout: _plain, layers.SpatialDropout1D.__base__: _channels,
+        layers.AlphaDropout: _alpha, layers.GaussianDropout: _of(GAUSSIAN),
+        layers.GaussianNoise: _noise,
+    }  # fmt: skip
+    with ExitStack() as stack:
+        for layer, said in kinds.items():
+            call = _marking(said, layer.call)
+            stack.enter_context(mock.patch.object(layer, "call", call))
         yield
 
 
@@ -40,11 +43,11 @@ Said = tuple[str, float] | None
 """Kind and rate of a layer; ``None``: none of the kinds that we know."""
 
 
-def _marking(said: Callable[[Any], Said]) -> Callable[..., Any]:
+def _marking(said: Callable[[Any], Said], usual: Callable[..., Any]) -> Callable[..., Any]:
     def call(layer: Any, inputs: Any, training: bool = False) -> Any:
         known = said(layer)
         if known is None or not known[1]:
-            return inputs
+            return usual(layer, inputs, training=training)
         kind, rate = known
         # The layer's own path, as its weights would have it; around a call Keras numbers scopes.
         with tf.name_scope(f"{getattr(layer, 'path', None) or layer.name}/"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,7 +69,7 @@ def concrete(source: Source, signature: Signature | None, layers: bool = False) 
         )
     if signature is None and source.record:  # it knows the words of the dynamic dimensions
         signature = Signature(source.record.signature.inputs)
-    if _is_keras(model):
+    if is_keras(model):
         return _from_keras(model, signature, layers)
     served = served_function(model)
     if served is not None:
@@ -80,13 +81,34 @@ def concrete(source: Source, signature: Signature | None, layers: bool = False) 
     return _from_function(model, signature)
 
 
-def _is_keras(model: Any) -> bool:
+def is_keras(model: Any) -> bool:
+    """Tell whether a model is a layer or model of Keras 3."""
     import keras
 
     return isinstance(model, keras.Layer)
 
 
 def _from_keras(model: Any, signature: Signature | None, layers: bool) -> Traced:
+    inputs, call = keras_call(model, signature)
+    with dropout.kept(), recurrent.whole_layers() if layers else nullcontext():
+        function = tf.function(call, autograph=False).get_concrete_function(
+            *map(tensor_spec, inputs)
+        )
+    names = keras_output_names(model) or output_names(function.structured_outputs)
+    variables = named_variables(model)
+    frozen = frozenset(variables) - {*trained_names(model, variables)}
+    return Traced(function, inputs, names, variables, _moving(model, variables), frozen)
+
+
+def keras_call(
+    model: Any, signature: Signature | None, training: bool = False
+) -> tuple[tuple[TensorSpec, ...], Callable[..., Any]]:
+    """Return the inputs of a Keras model, and a function that calls it on one tensor for each.
+
+    Raises:
+        UsageError: the model does not say what its inputs are, and nobody else did.
+        InputSpecError: the declared inputs do not fit.
+    """
     if not model.built and signature is None:
         raise UsageError(
             f"the Keras model {model.name!r} is not built, so its inputs have no shape",
@@ -108,16 +130,9 @@ def _from_keras(model: Any, signature: Signature | None, layers: bool) -> Traced
             if own
             else (tensors[0] if count == 1 else list(tensors))
         )
-        return model(packed, training=False)
+        return model(packed, training=training)
 
-    with dropout.kept(), recurrent.whole_layers() if layers else nullcontext():
-        function = tf.function(call, autograph=False).get_concrete_function(
-            *map(tensor_spec, inputs)
-        )
-    names = keras_output_names(model) or output_names(function.structured_outputs)
-    variables = named_variables(model)
-    frozen = frozenset(variables) - {*trained_names(model, variables)}
-    return Traced(function, inputs, names, variables, _moving(model, variables), frozen)
+    return inputs, call
 
 
 def _moving(model: Any, variables: dict[str, Any]) -> dict[str, dict[str, str]]:

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 import converter
+import zoo
 from converter.source.check import loaded
 from verify import verify
 
@@ -285,3 +286,84 @@ def test_the_class_is_called_as_the_model_is(tmp_path: Path) -> None:
     ):
         result = converter.convert(source, "torch", source=True, verify=False)
         assert f"class {name}(nn.Module):" in result.source
+
+
+class Doubled(keras.layers.Layer):
+    def call(self, x: Any, training: bool = False) -> Any:
+        return x * 2 if training else x
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "words"),
+    [
+        (keras.layers.LSTM(3, dropout=0.2), (6, 4), "(LSTM) computes something in training alone"),
+        (keras.layers.Dropout(0.2, noise_shape=(None, 1, 1)), (6, 4), "(Dropout) computes"),
+        (keras.layers.SpatialDropout1D(0.2), (6, 4), None),
+        (keras.layers.SpatialDropout2D(0.2, data_format="channels_first"), (3, 8, 8), "Dropout2D)"),
+        (keras.layers.RandomFlip(), (8, 8, 3), "random_flip (RandomFlip)"),
+        (Doubled(name="own"), (4,), "own (Doubled) computes something in training alone"),
+        (keras.layers.GRU(3), (6, 4), None),
+    ],
+)
+def test_what_a_keras_layer_does_in_training_alone_is_said(
+    layer: Any, shape: tuple[int, ...], words: str | None
+) -> None:
+    model = keras.Sequential(
+        [keras.layers.Input(shape), layer, keras.layers.Flatten(), keras.layers.Dense(2),
+         keras.layers.BatchNormalization(), keras.layers.Dropout(0.2)]
+    )  # fmt: skip
+    result = converter.convert(model, "torch", purpose="training", verify=False)
+    said = [note for note in result.notes if "the written module does what" in note]
+    assert len(said) == (words is not None), result.notes
+    assert words is None or words in said[0]
+
+
+def test_dropout_between_the_levels_of_a_recurrent_layer_stays() -> None:
+    class Tagger(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(4, 5, 3, batch_first=True, dropout=0.25, bidirectional=True)
+            self.one, self.drop, self.two = nn.LSTM(10, 10), nn.Dropout(0.3), nn.LSTM(10, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x, _ = self.one(self.rnn(x)[0])
+            return self.two(self.drop(x))[0]
+
+    given: dict[str, Any] = {"inputs": ["x[b,t,4]"], "purpose": "training"}
+    written = converter.convert(Tagger(), "torch", **given)
+    assert written.notes == [n for n in written.notes if "the written module does" not in n]
+    rnn = written.model.get_submodule("rnn")
+    assert (rnn.num_layers, rnn.dropout, rnn.bidirectional) == (3, 0.25, True)
+    assert written.model.get_submodule("drop").p == 0.3  # two layers of the source stay two
+    assert {type(written.model.get_submodule(n)) for n in ("one", "two")} == {nn.LSTM}
+    model = converter.convert(Tagger(), "tf", **given).model
+    kinds = [(type(layer).__name__, getattr(layer, "rate", None)) for layer in model.layers]
+    assert kinds.count(("Dropout", 0.25)) == 2
+    assert kinds.count(("Dropout", 0.3)) == 1
+    assert [kind for kind, _ in kinds].count("Bidirectional") == 3
+
+
+def test_a_layer_that_is_called_twice_stays_one() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.LSTM(5, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.rnn(self.rnn(x)[0])[0]
+
+    result = converter.convert(Twice(), "torch", inputs=["x[b,t,5]"], source=True)
+    assert result.source.count("nn.LSTM(5, 5)") == 1
+    assert "self.rnn.weight" not in result.source
+
+
+@pytest.mark.parametrize("name", ["gpt2", "lstm_text_classifier"])
+def test_models_are_compared_as_they_are_traced(name: str) -> None:
+    """Caches of transformers, and recurrent layers, are no obstacle."""
+    entry = zoo.get(name)
+    result = converter.convert(
+        zoo.load(name), "torch", inputs=[*entry.torch.inputs], purpose="training", verify=False
+    )
+    assert not [note for note in result.notes if "could not be traced" in note]
+    alone = [note for note in result.notes if "the written module does" in note]
+    assert bool(alone) == (name == "gpt2")  # its attention drops weights
