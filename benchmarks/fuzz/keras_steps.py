@@ -161,6 +161,8 @@ def several(pool: Pool) -> Drawn:
         ("layers.GroupQueryAttention(2,2,1)", "{x},{y}"),
         ("layers.Attention(use_scale=True,score_mode='concat')", "[{x},{y}]"),
     )
+    if "HeadAttention" in made and (x.open(-1) or y.open(-1)):
+        raise Unfit  # at another width than its weights', Keras gives something all the same
     return layer(pool, x, made, call.format(x=x, y=y))
 
 

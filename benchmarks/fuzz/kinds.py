@@ -9,6 +9,8 @@ SHAPE = "wrong shape or dtype"
 FAILS = "result raises"
 TIMEOUT = "timeout"
 CRASH = "crash"
+NO_RUNTIME = "no runtime"
+"""A valid ONNX file that neither ONNX Runtime nor ONNX's reference evaluator can run."""
 INVALID = "invalid case"
 """The source itself does not run; no statement about the conversion."""
 

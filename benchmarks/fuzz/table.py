@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from benchmarks.fuzz.kinds import BAD, INVALID, OK, REFUSED
+from benchmarks.fuzz.kinds import BAD, INVALID, NO_RUNTIME, OK, REFUSED
 
-KINDS = (OK, REFUSED, *BAD, INVALID)
+KINDS = (OK, REFUSED, *BAD, NO_RUNTIME, INVALID)
 
 
 def table(outcomes: list[dict[str, Any]]) -> tuple[str, int]:

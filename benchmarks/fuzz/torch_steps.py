@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.fuzz.grow import Template
-from benchmarks.fuzz.pool import Pool, Unfit, listed
+from benchmarks.fuzz.pool import Pool, Unfit, Value, listed
 
 Drawn = tuple[str, str, bool]
 STEPS: list[tuple[float, Template]] = []
@@ -193,17 +193,25 @@ def reduce(pool: Pool) -> Drawn:
     code = pool.among(CHOOSING if exact else ADDING)
     if "median" in code and x.dtype not in ("float32", "float64"):
         raise Unfit  # PyTorch does not say which of several equal elements is the median
+    axis, axes = pool.axis(x), tuple(pool.axes(x))
+    keep, which = pool.one("", ",keepdim=True"), pool.one(0, 1)
+    place = "median" in code and which == 1
     code = code.format(
         x=x,
-        a=pool.axis(x),
-        s=tuple(pool.axes(x)),
-        k=pool.one("", ",keepdim=True"),
-        w=pool.one(0, 1),
+        a=axis,
+        s=axes,
+        k=",keepdim=True" if place else keep,
+        w=which,
         p=pool.one(1, 2, 3, 0),
         u=pool.chance(0.5),
         d=pool.one("float32", "int64", "float64"),
     )
-    return code, "", exact
+    return at(x, axis, code) if place else code, "", exact
+
+
+def at(x: Value, axis: int, places: str) -> str:
+    """Return what stands at places; PyTorch does not say which of several equals is chosen."""
+    return f"{x}.gather({axis},{places})"
 
 
 RESHAPE_CODES = listed("""
@@ -482,7 +490,8 @@ def order(pool: Pool) -> Drawn:
     which = pool.one(0, 1)
     k = pool.int(0, x.smallest(axis))
     code = pool.among(ORDER_CODES)
-    return code.format(x=x, a=axis, w=which, k=k), "", True
+    text = code.format(x=x, a=axis, w=which, k=k)
+    return at(x, axis, text) if "topk" in code and which else text, "", True
 
 
 MAKE_CODES = listed("""
@@ -623,7 +632,7 @@ SPECIAL_CODES = listed("""
     F.nll_loss({x},{x}.argmax(1))  F.binary_cross_entropy_with_logits({x},{x}.sigmoid())
     F.kl_div({x},{x}.softmax(-1))  F.gumbel_softmax({x})*0  F.prelu({x},torch.tensor([.2]))
     F.rrelu({x})  F.alpha_dropout({x},.5,False)
-    F.cosine_embedding_loss({x},{x},torch.ones({x}.shape[0]))
+    F.cosine_embedding_loss({x},{x}.roll(1,-1),torch.ones({x}.shape[0]))
     F.multi_margin_loss({x},{x}.argmax(1))
 """)
 

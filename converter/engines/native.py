@@ -215,10 +215,15 @@ def told(signature: Signature) -> str:
 
 
 def as_onnx(graph: ir.Model, signature: Signature) -> tuple[ir.Model, Signature]:
-    """Return the graph that an ONNX file holds: state is one more input and output each."""
+    """Return the graph that an ONNX file holds: state is one more input and output each.
+
+    An operator computes wider where ONNX's standard has not got its type.
+    """
+    from converter.graph.allowed_types import with_allowed_types
     from converter.graph.signatures import signature_of
     from converter.graph.state import explicit
 
+    graph = with_allowed_types(graph)
     if not signature.state:
         return graph, signature
     copy, state = explicit(graph)

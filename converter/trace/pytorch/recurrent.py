@@ -193,7 +193,8 @@ def _translate(
             attributes["activations"] = [kind.split("_")[1].capitalize()] * directions
         results = getattr(op, operator)(x, pick(0), pick(1), bias, lengths, *states, **attributes)
         # [length, directions, batch, hidden] -> [length, batch, directions * hidden]
-        x = op.Reshape(op.Transpose(results[0], perm=[0, 2, 1, 3]), [0, 0, -1])
+        # The width by its number: nothing can be worked out of an empty batch.
+        x = op.Reshape(op.Transpose(results[0], perm=[0, 2, 1, 3]), [0, 0, directions * hidden])
         for store, state in zip(last, results[1:], strict=True):
             store.append(state)
     if batch_first:

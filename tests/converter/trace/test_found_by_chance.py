@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import onnx
+import onnx_ir as ir
 import pytest
 import tensorflow as tf
 import torch
@@ -143,6 +145,14 @@ TENSORFLOW: list[Any] = [
     ),
     pytest.param(lambda x: x == tf.zeros((3, 5)), "float32[2,4]", (2, 4), id="never equal"),
     pytest.param(lambda x: x != tf.zeros((3, 5)), "float32[2,4]", (2, 4), id="ever different"),
+    pytest.param(
+        lambda x: tf.reshape(x, [0, -1]), "float32[5,0,0,4]", (5, 0, 0, 4), id="what is left"
+    ),
+    pytest.param(
+        lambda x: tf.linalg.diag(tf.slice(x, [2], [-1]), k=1, padding_value=1), "float32[2<=n]",
+        (2,), id="diagonal of nothing",
+    ),
+    pytest.param(lambda x: tf.atan2(x, tf.abs(x) + 0.5), "float32[]", (), id="one angle"),
     pytest.param(patches("VALID", 1), "float64[n,4,5,2]", (3, 4, 5, 2), id="patches"),
     pytest.param(patches("SAME", 2), "float32[n,4,5,2]", (3, 4, 5, 2), id="padded patches"),
     pytest.param(lambda x: tf.argmax(x, 0), "bool[3,2]", (3, 2), id="argmax of booleans"),
@@ -165,3 +175,51 @@ def test_tensorflow(function, spec: str, shape: tuple[int, ...]) -> None:
     want = traced(tf.constant(x)).numpy()
     target = converter.convert(traced, "torch", inputs=[f"x:{spec}"], verify=False).model
     assert same(target(torch.from_numpy(np.array(x))), want)
+
+
+ENDS = [0.0, -0.0, 1.0, -2.5, np.inf, -np.inf, np.nan]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_angles_of_zeros_and_infinities(dtype: str) -> None:
+    y, x = (tf.cast(item, dtype) for item in np.meshgrid(ENDS, ENDS))
+    angle = tf.function(lambda y, x: tf.atan2(y, x))
+    specs = [f"y:{dtype}[7,7]", f"x:{dtype}[7,7]"]
+    target = converter.convert(angle, "tf", inputs=specs, verify=False).model
+    got, want = (tf.cast(function(y, x), tf.float64).numpy() for function in (target, angle))
+    np.testing.assert_allclose(got, want, 1e-2 if dtype.endswith("16") else 1e-6)
+    known = ~np.isnan(want)
+    np.testing.assert_array_equal(np.signbit(got[known]), np.signbit(want[known]))
+
+
+def test_what_a_squeeze_may_drop_is_said() -> None:
+    squeezed = tf.function(lambda x: tf.squeeze(x <= 2))
+    result = converter.convert(squeezed, "torch", inputs=["x:int32[n,4,4]"], verify=False)
+    assert result.signature.conditions == ("n != 1",)
+
+
+@pytest.mark.parametrize("pad", [(-1, 1), (1, -1)])
+def test_a_mirror_of_what_is_taken_away(pad: tuple[int, int]) -> None:
+    print(f"seed {SEED}")
+    model = Of(lambda x: F.pad(x, pad, mode="reflect"))
+    x = torch.from_numpy(values("float32", (3, 2)))
+    target = converter.convert(model, "torch", inputs=["x[3,2]"], verify=False).model
+    assert same(target(x), model(x).numpy())
+    assert not same(target(x), model(x.flip(-1)).numpy())
+
+
+@pytest.mark.parametrize("which", ["median", "nanmedian"])
+def test_the_middle_of_nothing(which: str) -> None:
+    print(f"seed {SEED}")
+    model = Of(lambda x: getattr(x, which)())
+    target = converter.convert(model, "torch", inputs=["x[3,0<=n]"], verify=False).model
+    for n in (0, 1, 4):
+        x = torch.from_numpy(values("float32", (3, n)))
+        np.testing.assert_equal(np.asarray(target(x)), model(x).numpy())
+
+
+def test_a_recurrent_layer_of_no_rows_is_a_valid_file() -> None:
+    layer = nn.LSTM(2, 3, batch_first=True, bidirectional=True)
+    model = Of(lambda x: layer(x)[0])
+    graph = converter.convert(model, "onnx", inputs=["x[0,4,2]"], verify=False).model
+    onnx.checker.check_model(ir.serde.serialize_model(graph), full_check=True)

@@ -129,11 +129,24 @@ def nanmedian(x: Tensor, dim: int, keepdim: bool = False) -> Any:
 
 
 def median_of_all(x: Tensor) -> Tensor:
-    return kth(x.reshape(-1), *middle(x.reshape(-1)))[0]
+    return of_all(x, middle)
 
 
 def nanmedian_of_all(x: Tensor) -> Tensor:
-    return kth(x.reshape(-1), *middle_of_numbers(x.reshape(-1)))[0]
+    return of_all(x, middle_of_numbers)
+
+
+def of_all(x: Tensor, ranks: Callable[[Tensor], Any]) -> Tensor:
+    """Return the element that ``ranks`` asks for among all; NaN of nothing."""
+    flat = x.reshape(-1)
+    rank, nan = ranks(flat)
+    if (isinstance(flat.shape[0], int) and flat.shape[0]) or not x.dtype.is_floating_point:
+        return kth(flat, rank, nan)[0]
+    # It may be empty: one NaN more, which comes behind all that is there.
+    nothing = torch.ones_like(flat).sum(-1, keepdim=True) == 0
+    more = torch.cat([flat, torch.full((1,), math.nan, dtype=x.dtype)])
+    rank = rank if isinstance(rank, Tensor) else torch.zeros_like(nothing, dtype=torch.int64) + rank
+    return kth(more, rank.clamp(min=0), nan | nothing)[0]
 
 
 def kthvalue(x: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:

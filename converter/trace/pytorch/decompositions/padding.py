@@ -43,18 +43,29 @@ def cropped_last(pad: Any) -> Any:
     return decomposition
 
 
-DECOMPOSITIONS = {
-    operator: cropped_last(operator)
-    for operator in (
-        aten.reflection_pad1d.default,
-        aten.reflection_pad2d.default,
-        aten.reflection_pad3d.default,
-    )
-} | {
-    operator: cropped_first(operator)
-    for operator in (
-        aten.replication_pad1d.default,
-        aten.replication_pad2d.default,
-        aten.replication_pad3d.default,
-    )
-}
+def mirrored(x: Tensor, pad: list[Any], mode: str = "constant", value: Any = None) -> Any:
+    """Padding as a whole, which stays one call where nobody takes it apart."""
+    if mode != "reflect":
+        return NotImplemented
+    return cropped_last(lambda x, sides: aten.pad(x, sides, mode, value))(x, pad)
+
+
+DECOMPOSITIONS = (
+    {aten.pad.default: mirrored}
+    | {
+        operator: cropped_last(operator)
+        for operator in (
+            aten.reflection_pad1d.default,
+            aten.reflection_pad2d.default,
+            aten.reflection_pad3d.default,
+        )
+    }
+    | {
+        operator: cropped_first(operator)
+        for operator in (
+            aten.replication_pad1d.default,
+            aten.replication_pad2d.default,
+            aten.replication_pad3d.default,
+        )
+    }
+)

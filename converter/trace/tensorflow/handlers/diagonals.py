@@ -136,4 +136,8 @@ def banded(
     flat = write.reshape(
         diagonal, write.sizes(diagonal, 0, -2), write.Mul(longest, np.array(len(diagonals)))
     )
-    return write.Where(inside, write.Gather(flat, place, axis=write.rank(diagonal) - 2), elsewhere)
+    axis = write.rank(diagonal) - 2
+    if write.shape(diagonal)[-1] in (0, None):  # nothing could be gathered from nothing
+        more = write.filled(write.like(0, diagonal), write.vector(write.sizes(flat, 0, -1), [1]))
+        flat = write.Concat(flat, more, axis=axis)
+    return write.Where(inside, write.Gather(flat, place, axis=axis), elsewhere)

@@ -14,6 +14,30 @@ def erfc(write: NodeWriter, x: Value) -> Value:
     return write.Sub(write.like(1, x), write.Erf(x))
 
 
+@translates("Atan2")
+def atan2(write: NodeWriter, y: Value, x: Value) -> Value:
+    """Return the angle of each point; a zero's sign and infinities count as in C."""
+    one, zero, pi = write.like(1, x), write.like(0, x), write.like(np.pi, x)
+    side = write.Where(is_negative(write, y), write.Neg(one), one)
+    endless = write.like(np.inf, x)
+    far = write.And(write.Equal(write.Abs(y), endless), write.Equal(write.Abs(x), endless))
+    height, width = write.Where(far, side, y), write.Where(far, write.Sign(x), x)
+    slope = write.Atan(write.Div(height, width))
+    turned = write.Mul(side, pi)
+    level = write.Where(is_negative(write, x), turned, write.Mul(side, zero))
+    half = write.Mul(side, write.like(np.pi / 2, x))
+    steep = write.Where(write.Equal(y, y), half, y)
+    upright = write.Where(write.Equal(y, zero), level, steep)
+    left = write.Where(write.Equal(y, zero), turned, write.Add(slope, turned))
+    return write.Where(write.Equal(x, zero), upright, write.Where(write.Less(x, zero), left, slope))
+
+
+def is_negative(write: NodeWriter, x: Value) -> Value:
+    """Tell where numbers have a minus sign, zeros with it."""
+    zero, one = write.like(0, x), write.like(1, x)
+    return write.Or(write.Less(x, zero), write.Less(write.Div(one, x), zero))
+
+
 @translates("L2Loss")
 def l2_loss(write: NodeWriter, x: Value) -> Value:
     """Half the sum of squares."""
