@@ -66,9 +66,7 @@ def run_case(case: Case, ran: Callable[[], None] = lambda: None) -> Outcome:
                 result = converter.convert(
                     model, case.to, inputs=case.specs(), verify=False, output=path
                 )
-                loaded = (
-                    converter.load(path, trust=True).model if path is not None else result.model
-                )
+                saved = result if path is None else converter.load(path, trust=True)
         except EquiportError as error:
             return refusal(error)
         except Exception as error:
