@@ -64,6 +64,53 @@ def loop_of(what: Control) -> Loop:
     )  # fmt: skip
 
 
+@dataclass
+class Scan:
+    """A loop over the slices of tensors, in the terms of its body.
+
+    Attributes:
+        block: the body.
+        states: initial value, the body's input, the body's output, the node's output.
+        scanned: the node's input, the body's input, the axis, whether it goes backwards.
+        stacked: the body's output, the node's output, the axis, whether it goes backwards.
+    """
+
+    block: Block
+    states: list[tuple[int, ir.Value, ir.Value, ir.Value]]
+    scanned: list[tuple[int, ir.Value, int, bool]]
+    stacked: list[tuple[ir.Value, ir.Value, int, bool]]
+
+
+def scan_of(what: Control, view: View) -> Scan:
+    """Return a `Scan`; what nobody reads is not stacked."""
+    node, block = what.node, what.bodies["body"]
+    inputs = view.attribute("num_scan_inputs", 0)
+    count = len(node.inputs) - inputs
+    results, outputs = block.outputs[count:], node.outputs[count:]
+
+    def given(name: str, number: int) -> list[int]:
+        return list(view.attribute(name, (0,) * number))
+
+    states = list(
+        zip(range(count), block.inputs[:count], block.outputs, node.outputs, strict=False)
+    )
+    scanned = zip(
+        range(count, count + inputs), block.inputs[count:], given("scan_input_axes", inputs),
+        map(bool, given("scan_input_directions", inputs)), strict=True,
+    )  # fmt: skip
+    stacked = zip(
+        results, outputs, given("scan_output_axes", len(results)),
+        map(bool, given("scan_output_directions", len(results))), strict=True,
+    )  # fmt: skip
+    return Scan(block, states, list(scanned), [row for row in stacked if wanted(row[1])])
+
+
+def slice_names(body: Body, scan: Scan) -> list[str]:
+    """Return variables for the slices of one iteration."""
+    one = len(scan.scanned) == 1
+    return [body.fresh("row" if one else f"row_{i + 1}") for i in range(len(scan.scanned))]
+
+
 def wanted(value: ir.Value) -> bool:
     """Tell whether anybody reads a value."""
     return bool(value.uses()) or value.is_graph_output()

@@ -22,8 +22,9 @@ from converter.graph.structure.sizes import Sizes, dims
 from converter.graph.structure.tree import Block, Step, every, nodes_of
 from converter.graph.structure.weights import weight_of
 from converter.naming import free, identifier
-from converter.source.body import Language, Members, written
+from converter.source.body import Members, written
 from converter.source.errors import NotWritable
+from converter.source.language import Language
 from converter.source.made import Argument, Arguments, Made
 
 

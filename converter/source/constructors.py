@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from converter.source.body import Language
 from converter.source.classes import Definition, Member, access, collected, is_list
 from converter.source.expressions import number
+from converter.source.language import Language
 from converter.source.made import REQUIRED
 
 

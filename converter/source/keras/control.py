@@ -13,7 +13,15 @@ import onnx_ir as ir
 from converter.graph.structure.tree import Control, Step
 from converter.source import expressions
 from converter.source.body import Body
-from converter.source.carried import begun, condition, loop_of, plain_number, row_shape, wanted
+from converter.source.carried import (
+    begun,
+    condition,
+    loop_of,
+    plain_number,
+    row_shape,
+    scan_of,
+    slice_names,
+)
 from converter.source.errors import NotWritable
 from converter.source.expressions import Text, call
 from converter.source.inner import Inner, indented
@@ -81,7 +89,7 @@ def _loop(body: Body, what: Control) -> None:
     loop, view = loop_of(what), View(what.node, body)
     first = _scalar(body, view, 1) if loop.first is not None else Text("True")
     if loop.condition is not None and loop.first is not None:
-        first = Text(_kept(body, first, "going"))
+        first = Text(body.kept(first, "going"))
     names = begun(body, what.node, [(index, inner) for index, inner, _, _ in loop.carried])
     counter = body.fresh("i")
     inner = Inner(body, loop.block, {given: names[given] for _, given, _, _ in loop.carried})
@@ -200,50 +208,35 @@ def _filled(name: str, counter: str, row: Text) -> Text:
 
 def _scan(body: Body, what: Control) -> None:
     """``ops.fori_loop`` over the places of what is scanned."""
-    view, block = View(what.node, body), what.bodies["body"]
-    inputs = view.attribute("num_scan_inputs", 0)
-    states = len(what.node.inputs) - inputs
-    names = begun(body, what.node, list(enumerate(block.inputs[:states])))
-    axes = view.attribute("scan_input_axes", (0,) * inputs)
-    backwards = view.attribute("scan_input_directions", (0,) * inputs)
-    columns = [_kept(body, view.tensor(states + i)) for i in range(inputs)]
-    trips = Text(f"ops.shape({columns[0]})[{axes[0]}]")
+    view = View(what.node, body)
+    scan = scan_of(what, view)
+    if any(axis for _, _, axis, _ in scan.stacked):
+        raise NotWritable(f"{what.node.op_type} stacks along an axis that is not the first")
+    names = begun(body, what.node, [(index, item) for index, item, _, _ in scan.states])
+    columns = [body.kept(view.tensor(index), "x") for index, _, _, _ in scan.scanned]
+    trips = Text(f"ops.shape({columns[0]})[{scan.scanned[0][2]}]")
     counter = body.fresh("i")
-    slices = [body.fresh("row" if inputs == 1 else f"row_{i + 1}") for i in range(inputs)]
+    slices = slice_names(body, scan)
     taken = []
-    for i in range(inputs):
-        place = f"ops.shape({columns[i]})[{axes[i]}] - 1 - {counter}" if backwards[i] else counter
-        taken.append(f"{slices[i]} = ops.take({columns[i]}, {place}, axis={axes[i]})")
-    results = block.outputs[states:]
-    places = [i for i, value in enumerate(what.node.outputs[states:]) if wanted(value)]
-    out_axes = view.attribute("scan_output_axes", (0,) * len(results))
-    out_backwards = view.attribute("scan_output_directions", (0,) * len(results))
-    if any(out_axes):
-        raise NotWritable(f"{what.node.op_type} stacks along axis {max(out_axes)}")
-    rows = _places(body, trips, [(results[i], what.node.outputs[states + i]) for i in places])
-    inner = Inner(body, block, {**names, **dict(zip(block.inputs[states:], slices, strict=True))})
+    for name, column, (_, _, axis, backwards) in zip(slices, columns, scan.scanned, strict=True):
+        place = f"ops.shape({column})[{axis}] - 1 - {counter}" if backwards else counter
+        taken.append(f"{name} = ops.take({column}, {place}, axis={axis})")
+    rows = _places(body, trips, [(row, output) for row, output, _, _ in scan.stacked])
+    given = {item: name for (_, item, _, _), name in zip(scan.scanned, slices, strict=True)}
+    inner = Inner(body, scan.block, {**names, **given})
     inner.lines += taken
     inner.statements()
     inner.shorten(inner.block.outputs)
-    after = [inner.as_tensor(block.outputs[i]) for i in range(states)]
+    after = [inner.as_tensor(result) for _, _, result, _ in scan.states]
     filled = []
-    for i, name in zip(places, rows, strict=True):
-        place = f"{trips} - 1 - {counter}" if out_backwards[i] else counter
-        filled.append(_filled(name, place, inner.as_tensor(results[i])))
+    for name, (row, _, _, backwards) in zip(rows, scan.stacked, strict=True):
+        place = f"{trips} - 1 - {counter}" if backwards else counter
+        filled.append(_filled(name, place, inner.as_tensor(row)))
     _counted(body, inner, counter, trips, [*names.values(), *rows], [*after, *filled])
-    for value, output in zip(block.inputs[:states], what.node.outputs, strict=False):
-        body.bind(output, names[value])
-    for i, name in zip(places, rows, strict=True):
-        body.bind(what.node.outputs[states + i], name)
-
-
-def _kept(body: Body, text: Text, wish: str = "x") -> str:
-    """Return a variable or a member that is an expression's value in a function."""
-    if re.fullmatch(r"(self\.)?\w+", text.text):
-        return text.text
-    name = body.fresh(wish)
-    body.lines.append(f"{name} = {text}")
-    return name
+    for _, item, _, output in scan.states:
+        body.bind(output, names[item])
+    for name, (_, output, _, _) in zip(rows, scan.stacked, strict=True):
+        body.bind(output, name)
 
 
 _KINDS = {"If": _branch, "Loop": _loop, "Repeat": _loop, "Scan": _scan}

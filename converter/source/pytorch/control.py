@@ -9,7 +9,15 @@ import onnx_ir as ir
 from converter.graph.structure.tree import Control, Step
 from converter.source import expressions
 from converter.source.body import Body
-from converter.source.carried import begun, condition, loop_of, plain_number, row_shape, wanted
+from converter.source.carried import (
+    begun,
+    condition,
+    loop_of,
+    plain_number,
+    row_shape,
+    scan_of,
+    slice_names,
+)
 from converter.source.errors import NotWritable
 from converter.source.expressions import Text
 from converter.source.inner import Inner, indented, rebound
@@ -127,44 +135,31 @@ def _stack(
 
 def _scan(body: Body, what: Control) -> None:
     """``for row in x: ...``."""
-    view, block = View(what.node, body), what.bodies["body"]
-    inputs = view.attribute("num_scan_inputs", 0)
-    states = len(what.node.inputs) - inputs
-    names = begun(body, what.node, list(enumerate(block.inputs[:states])))
-    axes = view.attribute("scan_input_axes", (0,) * inputs)
-    backwards = view.attribute("scan_input_directions", (0,) * inputs)
+    view = View(what.node, body)
+    scan = scan_of(what, view)
+    names = begun(body, what.node, [(index, item) for index, item, _, _ in scan.states])
     columns = [
-        _slices(view.tensor(states + i), axes[i], view.rank(states + i), backwards[i])
-        for i in range(inputs)
+        _slices(view.tensor(index), axis, view.rank(index), backwards)
+        for index, _, axis, backwards in scan.scanned
     ]
-    slices = [body.fresh("row" if inputs == 1 else f"row_{i + 1}") for i in range(inputs)]
-    kept = [i for i, value in enumerate(what.node.outputs[states:]) if wanted(value)]
-    rows = [body.fresh("rows") for _ in kept]
-    given = {**names, **dict(zip(block.inputs[states:], slices, strict=True))}
-    inner = Inner(body, block, given)
+    slices = slice_names(body, scan)
+    rows = [body.fresh("rows") for _ in scan.stacked]
+    given = {item: name for (_, item, _, _), name in zip(scan.scanned, slices, strict=True)}
+    inner = Inner(body, scan.block, {**names, **given})
     inner.statements()
-    results = block.outputs[states:]
-    lines = [*inner.lines, *_appended(inner, rows, [results[i] for i in kept])]
-    pairs = [
-        (names[value], inner.as_tensor(result))
-        for value, result in zip(block.inputs[:states], block.outputs, strict=False)
-    ]
+    lines = [*inner.lines, *_appended(inner, rows, [row for row, _, _, _ in scan.stacked])]
+    pairs = [(names[item], inner.as_tensor(result)) for _, item, result, _ in scan.states]
     body.taken |= inner.taken
-    through = columns[0] if inputs == 1 else f"zip({', '.join(columns)}, strict=True)"
+    through = columns[0] if len(columns) == 1 else f"zip({', '.join(columns)}, strict=True)"
     body.lines += [f"{name} = []" for name in rows]
     body.lines += [f"for {', '.join(slices)} in {through}:", *indented([*lines, *rebound(pairs)])]
-    out_axes = view.attribute("scan_output_axes", (0,) * len(results))
-    out_backwards = view.attribute("scan_output_directions", (0,) * len(results))
-    for name, i in zip(rows, kept, strict=True):
-        _stack(
-            body, name, results[i], what.node.outputs[states + i], never_empty=False,
-            axis=out_axes[i], backwards=bool(out_backwards[i]),
-        )  # fmt: skip
-    for value, output in zip(block.inputs[:states], what.node.outputs, strict=False):
-        body.bind(output, names[value])
+    for name, (row, output, axis, backwards) in zip(rows, scan.stacked, strict=True):
+        _stack(body, name, row, output, never_empty=False, axis=axis, backwards=backwards)
+    for _, item, _, output in scan.states:
+        body.bind(output, names[item])
 
 
-def _slices(value: Text, axis: int, rank: int | None, backwards: int) -> str:
+def _slices(value: Text, axis: int, rank: int | None, backwards: bool) -> str:
     if backwards:
         value = expressions.method(value, "flip", Text(str(axis)))
     first = axis == 0 or (rank is not None and axis % rank == 0)

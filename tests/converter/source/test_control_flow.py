@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,68 +23,18 @@ from converter.source.errors import NotWritable
 from converter.source.keras import control as in_keras
 from converter.source.keras.module import write
 from converter.source.keras.prepare import prepared
+from converter.source.place import source_code
 from converter.source.pytorch import control as in_pytorch
+from tests.converter.source.alone import Arrays, check_text, run_alone
 
 SEED = int(np.random.SeedSequence().generate_state(1)[0])
 
-Arrays = list[np.ndarray]
 
-
-def check_text(text: str) -> None:
-    """Written text is as `ruff` would have it."""
-    for task in (
-        ["check", "--select", "E,F,I,B,UP", "--line-length", "100"],
-        ["format", "--check", "--line-length", "100"],
-    ):
-        lint = subprocess.run(
-            [sys.executable, "-m", "ruff", *task, "--isolated", "-"],
-            input=text, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert lint.returncode == 0, lint.stdout
-
-
-ALONE = """
-import sys
-import numpy as np
-sys.path.insert(0, sys.argv[1])
-from model import load
-assert not {"converter", "verify", "zoo"} & set(sys.modules)
-model = load()
-for place in sys.argv[2:]:
-    given = np.load(place + "/in.npz")
-    arrays = [given[name] for name in given.files]
-    if "keras" in sys.modules:
-        from keras import ops
-        results, numbers = model(*map(ops.convert_to_tensor, arrays)), ops.convert_to_numpy
-    else:
-        import torch
-        with torch.no_grad():
-            results = model(*map(torch.from_numpy, arrays))
-        numbers = torch.Tensor.numpy
-    results = results if isinstance(results, (tuple, list)) else (results,)
-    np.savez(place + "/results.npz", *map(numbers, results))
-"""
-"""Runs a module on several inputs in an interpreter that sees none of our packages."""
-
-
-def run_alone(folder: Path, cases: list[dict[str, np.ndarray]], backend: str = "") -> list[Arrays]:
-    """Return what the module in ``folder/out/source`` computes of each case."""
-    (folder / "alone.py").write_text(ALONE)
-    places = [folder / f"case{i}" for i in range(len(cases))]
-    for place, inputs in zip(places, cases, strict=True):
-        place.mkdir(exist_ok=True)
-        np.savez(place / "in.npz", **inputs)
-    done = subprocess.run(
-        [sys.executable, "-I", folder / "alone.py", folder / "out/source", *places],
-        capture_output=True, text=True, check=False, cwd=folder,
-        env={**os.environ, "KERAS_BACKEND": backend},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    results = []
-    for place in places:
-        with np.load(place / "results.npz") as given:
-            results.append([given[key] for key in given.files])
-    return results
+def written_in(artifact: Path) -> Path:
+    """Return the folder of the written module: the artifact itself where it has no program."""
+    code = source_code(artifact)
+    assert code is not None
+    return code.parent
 
 
 def same(mine: Arrays, wanted: Arrays) -> bool:
@@ -249,7 +196,7 @@ def test_tensorflow_in_pytorch(name: str, tmp_path: Path) -> None:
     check_text(texts[0])
     found = [model(**inputs) for inputs in cases]
     wanted = [[results[key].numpy() for key in sorted(results)] for results in found]
-    assert all(map(same, run_alone(tmp_path, cases), wanted))
+    assert all(map(same, run_alone(written_in(tmp_path / "out"), cases), wanted))
     # The cases differ: what computes one of them for all is found.
     assert not same(wanted[0], wanted[1])
 
@@ -283,7 +230,7 @@ def test_a_unet_of_open_height_and_width(tmp_path: Path) -> None:
     generator = np.random.default_rng(SEED)
     shapes = ((1, 4, 8, 3), (2, 12, 4, 3), (1, 20, 16, 3))
     images = [generator.normal(size=shape).astype(np.float32) for shape in shapes]
-    mine = run_alone(tmp_path, [{"image": image} for image in images])
+    mine = run_alone(written_in(tmp_path / "out"), [{"image": image} for image in images])
     assert all(map(same, mine, [[np.asarray(model(image))] for image in images]))
 
 
@@ -373,7 +320,9 @@ def test_pytorch_in_keras(name: str, tmp_path: Path) -> None:
         results = results if isinstance(results, tuple) else (results,)
         wanted.append([result.numpy() for result in results])
     for backend in backends():
-        assert all(map(same, run_alone(tmp_path, cases, backend), wanted)), backend
+        assert all(map(same, run_alone(written_in(tmp_path / "out"), cases, backend), wanted)), (
+            backend
+        )
 
 
 # ------------------------------------------------------------------ ONNX, both ways
@@ -490,7 +439,7 @@ def test_onnx_in_pytorch(name: str, tmp_path: Path) -> None:
     )
     check_text(result.source)
     wanted = [in_onnxruntime(file, inputs) for inputs in cases]
-    assert all(map(same, run_alone(tmp_path, cases), wanted))
+    assert all(map(same, run_alone(written_in(tmp_path / "out"), cases), wanted))
 
 
 IN_KERAS = {
@@ -512,7 +461,9 @@ def test_onnx_in_keras(name: str, tmp_path: Path) -> None:
     given = [{key: array for key, array in case.items() if key != "m"} for case in cases]
     wanted = [in_onnxruntime(file, inputs) for inputs in given]
     for backend in ("tensorflow", "torch"):
-        assert all(map(same, run_alone(tmp_path, given, backend), wanted)), backend
+        assert all(map(same, run_alone(written_in(tmp_path / "out"), given, backend), wanted)), (
+            backend
+        )
 
 
 # ------------------------------------------------------------------ faults, near misses

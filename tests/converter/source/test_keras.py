@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,27 +19,10 @@ from converter.source import expressions
 from converter.source.check import loaded
 from converter.source.keras import saving
 from converter.source.keras.operators import spells
+from tests.converter.source.alone import check_text, run_alone
 from verify.inputs import random_inputs
 
 SEED = int(np.random.SeedSequence().generate_state(1)[0])
-
-ALONE = """
-import sys
-import numpy as np
-sys.path.insert(0, sys.argv[1])
-import keras
-from model import load
-assert not {"converter", "verify", "zoo"} & set(sys.modules)
-model = load()
-if len(sys.argv) > 4:
-    model.save(sys.argv[4])
-    model = keras.models.load_model(sys.argv[4])
-given = np.load(sys.argv[2])
-results = model(*[keras.ops.convert_to_tensor(given[name]) for name in given.files])
-results = results if isinstance(results, (tuple, list)) else (results,)
-np.savez(sys.argv[3], *[keras.ops.convert_to_numpy(result) for result in results])
-"""
-"""Runs a module in an interpreter that sees neither this folder nor our packages."""
 
 MODELS = ["digits_cnn", "transformer_encoder", "learned_exponent", "bert"]
 
@@ -57,19 +37,9 @@ def converted(name: str, folder: Path) -> tuple[Any, Any]:
     return model, result
 
 
-def run_alone(folder: Path, inputs: dict[str, Any], backend: str, *more: str) -> list[np.ndarray]:
-    """Return what the module in ``folder/out/source`` computes on a backend."""
-    np.savez(folder / "in.npz", **inputs)
-    (folder / "alone.py").write_text(ALONE)
-    files = [str(folder / part) for part in ("out/source", "in.npz", "results.npz")]
-    done = subprocess.run(
-        [sys.executable, "-I", str(folder / "alone.py"), *files, *more],
-        capture_output=True, text=True, check=False, cwd=folder,
-        env={**os.environ, "KERAS_BACKEND": backend},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    with np.load(folder / "results.npz") as given:
-        return [given[key] for key in given.files]
+def alone(folder: Path, inputs: dict[str, Any], backend: str, again: str = "") -> list[np.ndarray]:
+    (results,) = run_alone(folder / "out/source", [inputs], backend, again)
+    return results
 
 
 def expected(model: nn.Module, inputs: dict[str, Any]) -> list[np.ndarray]:
@@ -91,18 +61,10 @@ def test_a_model_of_the_zoo(name: str, tmp_path: Path) -> None:
     assert "torch" in backends or name == "bert"  # a mask is indexed: Keras has no such operation
     for backend in backends:
         for mine, theirs in zip(
-            run_alone(tmp_path, inputs, backend), expected(model, inputs), strict=True
+            alone(tmp_path, inputs, backend), expected(model, inputs), strict=True
         ):
             np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=2e-5)
-    for task in (
-        ["check", "--select", "E,F,I,B,UP", "--line-length", "100"],
-        ["format", "--check", "--line-length", "100"],
-    ):
-        lint = subprocess.run(
-            [sys.executable, "-m", "ruff", *task, "--isolated", "-"],
-            input=text, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert lint.returncode == 0, lint.stdout
+    check_text(text)
 
 
 @pytest.mark.parametrize("name", ["digits_cnn", "transformer_encoder"])
@@ -111,9 +73,7 @@ def test_on_jax(name: str, tmp_path: Path) -> None:
     model, result = converted(name, tmp_path / "out")
     words = dict.fromkeys(result.signature.dynamic_dims(), 3)
     inputs = random_inputs(result.signature, words, SEED)
-    for mine, theirs in zip(
-        run_alone(tmp_path, inputs, "jax"), expected(model, inputs), strict=True
-    ):
+    for mine, theirs in zip(alone(tmp_path, inputs, "jax"), expected(model, inputs), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=2e-5)
 
 
@@ -122,7 +82,7 @@ def test_a_keras_file_of_it_opens_again(name: str, tmp_path: Path) -> None:
     model, result = converted(name, tmp_path / "out")
     words = dict.fromkeys(result.signature.dynamic_dims(), 3)
     inputs = random_inputs(result.signature, words, SEED)
-    mine = run_alone(tmp_path, inputs, "tensorflow", str(tmp_path / "again.keras"))
+    mine = alone(tmp_path, inputs, "tensorflow", str(tmp_path / "again.keras"))
     np.testing.assert_allclose(mine[0], expected(model, inputs)[0], rtol=1e-4, atol=2e-5)
 
 
@@ -230,7 +190,7 @@ def test_small_modules(
         else generator.normal(size=shape).astype(np.float32)
         for name, shape in shapes.items()
     }
-    mine = run_alone(tmp_path, inputs, "tensorflow")
+    mine = alone(tmp_path, inputs, "tensorflow")
     np.testing.assert_allclose(mine[0], expected(model, inputs)[0], rtol=1e-4, atol=1e-5)
     assert "import tensorflow" not in result.source
 

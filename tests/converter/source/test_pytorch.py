@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,23 +18,10 @@ from converter.errors import UsageError, VerificationFailed
 from converter.source import expressions
 from converter.source import written as places
 from converter.source.pytorch.operators import spells
+from tests.converter.source.alone import check_text, run_alone
 from verify.inputs import random_inputs
 
 SEED = int(np.random.SeedSequence().generate_state(1)[0])
-
-ALONE = """
-import sys, pathlib
-import numpy as np, torch
-sys.path.insert(0, sys.argv[1])
-from model import load
-assert not {"converter", "verify", "zoo", "safetensors"} & set(sys.modules)
-given = np.load(sys.argv[2])
-with torch.no_grad():
-    results = load()(*[torch.from_numpy(given[name]) for name in given.files])
-results = results if isinstance(results, tuple) else (results,)
-np.savez(sys.argv[3], *[result.numpy() for result in results])
-"""
-"""Runs a module in an interpreter that sees neither this folder nor our packages."""
 
 MODELS = [
     ("digits_cnn", "torch"), ("unet", "torch"), ("mobilenet", "torch"),
@@ -67,28 +52,13 @@ def test_a_model_of_the_zoo(name: str, framework: str, tmp_path: Path) -> None:
     assert text == result.source
     words = dict.fromkeys(result.signature.dynamic_dims(), 4)
     inputs = random_inputs(result.signature, words, SEED)
-    np.savez(tmp_path / "in.npz", **inputs)
-    (tmp_path / "alone.py").write_text(ALONE)
-    files = [str(tmp_path / part) for part in ("out/source", "in.npz", "results.npz")]
-    command = [sys.executable, "-I", str(tmp_path / "alone.py"), *files]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    (mine,) = run_alone(tmp_path / "out/source", [inputs])
     with torch.no_grad():
         wanted = result.model(*(torch.as_tensor(value) for value in inputs.values()))
     wanted = wanted if isinstance(wanted, tuple) else (wanted,)
-    with np.load(tmp_path / "results.npz") as given:
-        for array, want in zip((given[key] for key in given.files), wanted, strict=True):
-            np.testing.assert_allclose(array, want.numpy(), rtol=1e-4, atol=2e-5)
-    for task in (
-        ["check", "--select", "E,F,I,B,UP", "--line-length", "100"],
-        ["format", "--check"],
-    ):
-        length = ["--line-length", "100"] if task[0] == "format" else []
-        lint = subprocess.run(
-            [sys.executable, "-m", "ruff", *task, *length, "--isolated", "-"],
-            input=text, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert lint.returncode == 0, lint.stdout
+    for array, want in zip(mine, wanted, strict=True):
+        np.testing.assert_allclose(array, want.numpy(), rtol=1e-4, atol=2e-5)
+    check_text(text)
 
 
 TWINS = {

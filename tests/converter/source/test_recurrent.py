@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from converter.errors import VerificationFailed
 from converter.source.check import loaded
 from converter.source.keras import recurrent as in_keras
 from converter.source.pytorch import recurrent as in_pytorch
+from tests.converter.source.alone import check_text
 
 SEED = int(np.random.SeedSequence().generate_state(1)[0])
 SIZES = [(2, 3), (1, 1), (3, 7)]
@@ -317,9 +316,4 @@ def test_the_text_is_clean_and_the_same_twice(to: str, tmp_path: Path) -> None:
     if to == "torch":
         first, second = ((folder / weights).read_bytes() for folder in folders)
         assert first == second
-    for task in (["check"], ["format", "--check", "--line-length", "100"]):
-        lint = subprocess.run(
-            [sys.executable, "-m", "ruff", *task, "--isolated", "-"],
-            input=text, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert lint.returncode == 0, lint.stdout
+    check_text(text)
