@@ -13,6 +13,7 @@ from converter.graph.bounds import with_bounds
 from converter.graph.signatures import signature_of
 from converter.signature import Signature
 from verify.arrays import as_array
+from verify.runtimes.onnx_reference_loop import Loop
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,18 +54,36 @@ def open(source: Source, device: str, signature: Signature | None) -> ReferenceR
     """Get the evaluator ready.
 
     Raises:
-        UsageError: another device than the CPU is asked for.
+        UsageError: another device than the CPU is asked for, or the evaluator would compute
+            something else than the standard says.
     """
     if device != "cpu":
         raise UsageError("the ONNX reference evaluator runs on the CPU only")
     model = source.model
     if isinstance(model, onnx.ModelProto):
         model = ir.serde.deserialize_model(model)
+    refuse_lengths(model)
     own = source.signature or signature_of(model)
     return ReferenceRunner(model, with_bounds(own, model))
+
+
+def refuse_lengths(model: ir.Model) -> None:
+    """Refuse recurrent layers that are told where each row ends: the evaluator does not look.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for node in model.graph.all_nodes():
+        told = len(node.inputs) > 4 and node.inputs[4] is not None
+        if node.op_type in ("RNN", "GRU", "LSTM") and told:
+            raise UsageError(
+                f"ONNX's reference evaluator ignores the lengths that {node.op_type} "
+                f"{node.name or ''} is given, so its numbers would be wrong",
+                hint="Use another runtime, for example --runtime onnxruntime.",
+            )
 
 
 def evaluator(model: ir.Model) -> ReferenceEvaluator:
     """Return the evaluator of a graph; weights that lie in files are read, for it cannot."""
     held = ir.external_data.load_to_model(model.clone())
-    return ReferenceEvaluator(ir.serde.serialize_model(held))
+    return ReferenceEvaluator(ir.serde.serialize_model(held), new_ops=[Loop])
