@@ -27,6 +27,7 @@ REASONS = {
     "division: rounding": "no dividend is negative on an input that the model accepts",
     "dynamic dimension: frozen": "it is frozen at the largest sizes that are tried, and serves the "
     "smaller ones by broadcasting; a larger one would show it",
+    "Mod: sign": "no dividend is negative on an input that the model accepts",
     "embedding: the padding row zeroed": "the row is masked out, or not looked up, wherever it is",
     "integer: kept in eight bits": "its values (sizes, indices, floats cut off) stay between "
     "-128 and 127 on the inputs tried",
