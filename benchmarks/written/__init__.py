@@ -1,0 +1,1 @@
+"""How written source reads, over real architectures: layers, classes, lines."""
