@@ -248,7 +248,8 @@ class Body:
         name = text.stem if text.stem and self.is_free(text.stem) else self.fresh("x")
         self.flush(name)
         self.lines.append(f"{name} = {text}")
-        self.known[value], self.live[name] = expressions.name(name), value
+        if not self.left.get(value, 0):  # else its other readers find it where it was
+            self.known[value], self.live[name] = expressions.name(name), value
         return name
 
     # ------------------------------------------------------------------ values

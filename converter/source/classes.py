@@ -374,7 +374,7 @@ def loops_of(
         wrapped = [item for step in steps if (item := made.get(id(step))) is not None]
         if any(item.given or item.taken or item.returned for item in wrapped):
             continue
-        if all(map(_follows, steps, steps[1:])):
+        if len(steps[-1].outputs) == 1 and all(map(_follows, steps, steps[1:])):
             loops[id(steps[0])] = (f"self.{name}", len(steps))
     return loops
 

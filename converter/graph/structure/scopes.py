@@ -11,6 +11,9 @@ import onnx_ir as ir
 CLASSES = "equiport.module_classes"
 """Property of a model: the class of each module path, as JSON."""
 
+MODULE_PATH = "equiport.module_path"
+"""Property of a node: the path of the module call that made it."""
+
 _AGAIN = re.compile(r"@(\d+)$")
 """What `torch.export` puts behind the path of a module that is called once more."""
 
@@ -64,7 +67,7 @@ class Scopes:
 
 def call_of(node: ir.Node) -> str:
     """Return the path of the innermost module call that made a node; empty if nobody said it."""
-    return node.metadata_props.get("equiport.module_path", "")
+    return node.metadata_props.get(MODULE_PATH, "")
 
 
 def prefixes(path: str) -> list[str]:

@@ -10,6 +10,7 @@ def prepared(model: ir.Model) -> ir.Model:
     from converter.graph.layout import channels_last, settle
     from converter.graph.loops import capture_invariants, count_loops
     from converter.graph.shapes import infer_shapes
+    from converter.graph.structure.borders import turn_outside
     from converter.graph.structure.folding import fold_constants
     from converter.graph.structure.open_sizes import name_open_sizes
     from converter.graph.structure.recurrent import turn_between
@@ -24,5 +25,6 @@ def prepared(model: ir.Model) -> ir.Model:
     count_loops(capture_invariants(copy))
     copy = name_open_sizes(infer_shapes(fold_constants(copy)))
     copy = settle(channels_last(copy))
+    turn_outside(copy)
     turn_between(copy)
     return infer_shapes(copy)
