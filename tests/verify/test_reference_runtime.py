@@ -19,7 +19,8 @@ SEED = int(np.random.SeedSequence().generate_state(1)[0])
 
 HEADER = '<ir_version: 8, opset_import: ["" : 18]>'
 
-LOOP = """agraph (float[n, 3] x, int64 m) => (float[n, 3] last, float[k, n, 3] rows, float[k] means) {
+LOOP = """agraph (float[n, 3] x, int64 m)
+    => (float[n, 3] last, float[k, n, 3] rows, float[k] means) {
     yes = Constant <value = bool {1}> ()
     last, rows, means = Loop (m, yes, x) <body = b (int64 i, bool going, float[n, 3] state)
         => (bool again, float[n, 3] next, float[n, 3] row, float mean) {

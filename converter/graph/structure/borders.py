@@ -13,7 +13,7 @@ from converter.rebuild.prepare import plain_domain
 
 
 def turn_outside(model: ir.Model) -> None:
-    """Take transpositions of inputs, and those that make outputs alone, out of modules; in place."""
+    """Take transpositions of inputs and of outputs alone out of their modules; in place."""
     inputs, outputs = set(model.graph.inputs), set(model.graph.outputs)
     for node in model.graph:
         if node.op_type != "Transpose" or plain_domain(node.domain):

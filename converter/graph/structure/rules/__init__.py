@@ -10,10 +10,19 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from converter.graph.clean import keeping_weights
-from converter.graph.structure.rules import dense, embedding, gelu, normalization, sequence
+from converter.graph.structure.rules import (
+    dense,
+    einsum,
+    embedding,
+    gelu,
+    heads,
+    normalization,
+    sequence,
+)
 
 RULES = (
-    normalization.recover, dense.recover, gelu.recover, embedding.recover, sequence.recover,
+    normalization.recover, dense.recover, einsum.recover, heads.recover, gelu.recover,
+    embedding.recover, sequence.recover,
 )  # fmt: skip
 
 
