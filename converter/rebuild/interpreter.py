@@ -113,7 +113,8 @@ class _Writer:
         self.abstract: dict[ir.Value, Any] = {}
         """What is known of a value on the host: a nested tuple, `Unknown` for open scalars."""
         self.host_dtype: dict[ir.Value, ir.DataType] = {}
-        self.reserved = {"self", "getattr", "float", "border", "host", _VALUES, _DEVICE}
+        # What nobody reads is assigned to "_".
+        self.reserved = {"self", "getattr", "float", "border", "host", "_", _VALUES, _DEVICE}
         self.used_names = {*keyword.kwlist, *dir(builtins), *self.reserved}
         self.module_path = ""
         self.arguments: tuple[str, ...] = ()

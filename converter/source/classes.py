@@ -395,7 +395,7 @@ def _nodes_of(step: Step) -> set[ir.Node]:
 
 def argument_names(block: Block, is_root: bool, taken: set[str]) -> list[str]:
     """Return what the function's arguments are called; they hide nothing that is taken."""
-    taken = taken | {"self", "int", "float", "bool", "min", "max", "range"}
+    taken = taken | {"self", "int", "float", "bool", "min", "max", "range", "_"}
     names: list[str] = []
     for index, value in enumerate(block.inputs):
         if is_root:

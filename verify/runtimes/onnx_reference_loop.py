@@ -17,6 +17,9 @@ class Loop(op_loop.Loop):
     first axis.
     """
 
+    body: Any
+    _run_body: Any
+
     def _run(
         self, M: Any, cond: Any, *args: Any, context: Any = None, body: Any = None,
         attributes: Any = None, bindings: Any = None,

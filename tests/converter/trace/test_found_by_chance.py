@@ -223,3 +223,53 @@ def test_a_recurrent_layer_of_no_rows_is_a_valid_file() -> None:
     model = Of(lambda x: layer(x)[0])
     graph = converter.convert(model, "onnx", inputs=["x[0,4,2]"], verify=False).model
     onnx.checker.check_model(ir.serde.serialize_model(graph), full_check=True)
+
+
+@pytest.mark.parametrize("to", ["torch", "tf"])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int64"])
+def test_shifts_keep_their_type(dtype: str, to: str) -> None:
+    model = Of(lambda x: (x >> 1, x << 1, torch.bitwise_right_shift(x, torch.ones_like(x))))
+    x = np.array([131, 129, 255, 0, 5] if dtype == "uint8" else [-3, -1, 127, 0, 5], dtype)
+    target = converter.convert(model, to, inputs=[f"x:{dtype}[5]"], verify=False).model
+    results = target(torch.from_numpy(x) if to == "torch" else tf.constant(x))
+    for got, want in zip(results, model(torch.from_numpy(x)), strict=True):
+        assert np.asarray(got).dtype == want.numpy().dtype
+        np.testing.assert_array_equal(np.asarray(got), want.numpy())
+
+
+@pytest.mark.parametrize("to", ["torch", "tf"])
+def test_averages_of_integers(to: str) -> None:
+    print(f"seed {SEED}")
+    model = Of(lambda x: (F.avg_pool2d(x, 2, ceil_mode=True, padding=1), F.avg_pool1d(x[0], 2)))
+    x = np.random.default_rng(SEED).integers(-9, 9, (1, 3, 5, 5))
+    target = converter.convert(model, to, inputs=["x:int64[1,3,5,5]"], verify=False).model
+    results = target(torch.from_numpy(x) if to == "torch" else tf.constant(x))
+    for got, want in zip(results, model(torch.from_numpy(x)), strict=True):
+        np.testing.assert_array_equal(np.asarray(got), want.numpy())
+
+
+def test_constants_of_selu_are_doubles() -> None:
+    print(f"seed {SEED}")
+    selu = tf.function(lambda x: tf.nn.selu(x))
+    x = values("float64", (4, 5))
+    target = converter.convert(selu, "torch", inputs=["x:float64[4,5]"], verify=False).model
+    assert same(target(torch.from_numpy(x)), selu(tf.constant(x)).numpy(), 1e-14)
+
+
+@pytest.mark.parametrize("to", ["torch", "tf"])
+def test_an_output_may_be_called_by_a_sign(to: str) -> None:
+    """What nobody reads has the name ``_`` in written code, and so has a sign made a word."""
+
+    class Signed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(3, 4)
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return {"'": x > 0, "last": self.rnn(x)[1]}
+
+    print(f"seed {SEED}")
+    model, x = Signed(), values("float32", (2, 1, 3))
+    target = converter.convert(model, to, inputs=["x[2,1,3]"], verify=False, source=True)
+    results = target.model(torch.from_numpy(x) if to == "torch" else tf.constant(x))
+    np.testing.assert_array_equal(np.asarray(results[0]), x > 0)

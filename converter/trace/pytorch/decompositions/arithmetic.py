@@ -95,7 +95,40 @@ def cross(x: Tensor, y: Tensor, dim: int | None = None) -> Tensor:
     return aten.linalg_cross.default(x, y, dim=dim)
 
 
+def by_tensor(shift: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Any]:
+    """Return a shift by a number, or by a tensor of one, as the shift by a tensor."""
+
+    def decomposition(x: Tensor, count: Any) -> Tensor:
+        if not isinstance(count, Tensor):
+            count = torch.full((), count, dtype=x.dtype)
+        return shift(x, count)
+
+    return decomposition
+
+
+def in_wider(shift: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Any]:
+    """Return a shift of uint8 in 32 bits: `torch.onnx` would give it back as int8."""
+
+    def decomposition(x: Tensor, count: Tensor) -> Any:
+        if x.dtype != torch.uint8:
+            return NotImplemented
+        wide = shift(x.to(torch.int32), count.to(torch.int32))
+        return torch.bitwise_and(wide, torch.full((), 255, dtype=torch.int32)).to(torch.uint8)
+
+    return decomposition
+
+
+_RIGHT, _LEFT = aten.bitwise_right_shift.Tensor, aten.bitwise_left_shift.Tensor
+
 DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
+    aten.__rshift__.Scalar: by_tensor(_RIGHT),
+    aten.__rshift__.Tensor: by_tensor(_RIGHT),
+    aten.bitwise_right_shift.Tensor_Scalar: by_tensor(_RIGHT),
+    aten.bitwise_right_shift.Tensor: in_wider(_RIGHT),
+    aten.__lshift__.Scalar: by_tensor(_LEFT),
+    aten.__lshift__.Tensor: by_tensor(_LEFT),
+    aten.bitwise_left_shift.Tensor_Scalar: by_tensor(_LEFT),
+    aten.bitwise_left_shift.Tensor: in_wider(_LEFT),
     aten.ceil.default: whole,
     aten.floor.default: whole,
     aten.trunc.default: whole,

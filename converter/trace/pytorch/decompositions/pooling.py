@@ -1,4 +1,4 @@
-"""Average pooling with a divisor of the user's."""
+"""Average pooling with a divisor of the user's, and of integers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def average(spatial: int) -> Any:
         x: Tensor, kernel: Any, stride: Any = (), padding: Any = (0,), ceil_mode: bool = False,
         count_include_pad: bool = True, divisor_override: int | None = None,
     ) -> Any:  # fmt: skip
+        if not x.dtype.is_floating_point:  # PyTorch divides integers, towards zero
+            options = (kernel, stride, padding, ceil_mode, count_include_pad)
+            divisor = () if spatial == 1 else (divisor_override,)
+            mean = pool(x.to(torch.float64), *options, *divisor)
+            return mean.trunc().to(x.dtype)
         if divisor_override is None:
             return NotImplemented
         kernel, padding = full(kernel, spatial), full(padding, spatial)
@@ -53,6 +58,7 @@ def missing(size: Any, kernel: int, stride: int, pad: int) -> Any:
 
 
 DECOMPOSITIONS = {
+    aten.avg_pool1d.default: average(1),
     aten.avg_pool2d.default: average(2),
     aten.avg_pool3d.default: average(3),
 }

@@ -38,6 +38,23 @@ def is_negative(write: NodeWriter, x: Value) -> Value:
     return write.Or(write.Less(x, zero), write.Less(write.Div(one, x), zero))
 
 
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+
+
+@translates("Selu")
+def selu(write: NodeWriter, x: Value) -> Value:
+    """``scale * (x if x > 0 else alpha * (exp(x) - 1))`` (Klambauer et al. 2017).
+
+    ONNX keeps both numbers in 32 bits, which float64 notices.
+    """
+    if write.dtype(x) != np.float64:
+        same: Value = write.Selu(x)
+        return same
+    steep = write.Mul(write.Elu(x), write.like(SELU_ALPHA, x))
+    chosen = write.Where(write.Greater(x, write.like(0, x)), x, steep)
+    return write.Mul(chosen, write.like(SELU_SCALE, x))
+
+
 @translates("L2Loss")
 def l2_loss(write: NodeWriter, x: Value) -> Value:
     """Half the sum of squares."""
