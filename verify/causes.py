@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx_ir as ir
 
 from converter.errors import EquiportError, first_line
 from verify.inputs import Case, random_inputs
-from verify.matching import under_one_name
+from verify.matching import pair_outputs, under_one_name
+from verify.random_outputs.dependence import drawing_nodes, shown_names
 from verify.report.result import Report, Stage
 from verify.sides import Failure
 
@@ -47,6 +49,8 @@ def look(job: Job, report: Report, cases: list[Case], feeds: list[Feed], views: 
     wanted = bool(wrong) or drawn if job.options.frozen is None else job.options.frozen
     if wanted:
         _frozen(job, report)
+    if wrong:
+        _drawn_by_b(job, report, wrong[0], feeds, views)
     if wrong and job.options.frozen is not False:
         _dependence(job, wrong[0], feeds, views)
 
@@ -70,6 +74,42 @@ def _frozen(job: Job, report: Report) -> None:
     job.findings.extend(f"frozen by tracing a: {item}" for item in found[:MOST])
     if len(found) > MOST:
         job.findings.append(f"frozen by tracing a: {len(found) - MOST} more places")
+
+
+def _drawn_by_b(job: Job, report: Report, case: Case, feeds: list[Feed], views: list[View]) -> None:
+    """Say which outputs differ because b draws random numbers for them, and a does not.
+
+    Such an output is compared element by element all the same: it is wrong.
+    """
+    a, b = job.graph("a"), job.graph("b")
+    failed = {name for run in report.runs for name, item in run.outputs.items() if not item.passed}
+    if a is None or b is None or not failed or not (draws := drawing_nodes(b)):
+        return
+    assert job.signature is not None
+    results, failures = job.run_both(case.inputs(job.signature), feeds)
+    if failures:
+        return
+    (values, facts), (own, own_facts) = results["a"], results["b"]
+    pairs = pair_outputs(
+        job.signature, values, facts["named"], own, own_facts["named"], job.options.rename
+    )
+    reported = {theirs: name for name, _, theirs in pairs if theirs is not None}
+    shown = shown_names(b, [*own])
+    for output, nodes in draws.items():
+        name = reported.get(shown[output]) if shown is not None else None
+        if name in failed and name not in job.random.names:
+            places = ", ".join(dict.fromkeys(map(_place, nodes)))
+            job.findings.append(
+                f"b draws random numbers for {name} ({places}) and a does not, so no two calls "
+                "agree: take the draw out of b, or compare it with a model that draws, too"
+            )
+
+
+def _place(node: ir.Node) -> str:
+    """Return the operator, and where it comes from."""
+    given = (node.metadata_props.get(f"equiport.{key}") for key in ("module_path", "source_line"))
+    where = ", ".join(filter(None, given)) or node.name
+    return f"{node.op_type} at {where}" if where else node.op_type
 
 
 def _dependence(job: Job, case: Case, feeds: list[Feed], views: list[View]) -> None:

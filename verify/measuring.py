@@ -93,7 +93,8 @@ class Measurer:
                 self._give_up(reason, error.hint)
                 return None
             self.job.options.progress("measuring the source's own noise in float64")
-            self.job.random.read(graph, self.view, values)
+            if told := self.job.random.read(graph, self.view, values):
+                self.job.findings.append(told)
             graph, states = self._function(graph)
             self.reference = Reference(graph, self.job.executions)
             named = self._named(self.reference.runs, graph, states, inputs, values)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import converter
 from verify import Stage, verify
 from verify.random_outputs.step import STAGE
 from verify.random_outputs.two_samples import compared, repeats
@@ -187,3 +189,68 @@ def test_which_outputs_draw_is_read_off_the_graph() -> None:
     rest = keeping_outputs(model, [False, False, False, False, True])
     assert [node.op_type for node in rest.graph] == ["Dropout"]
     assert len(model.graph.outputs) == 5
+
+
+class Blurred(torch.nn.Module):
+    """Draws for its first output in one way or another, or not at all."""
+
+    def __init__(self, layer: torch.nn.Module, scale: float) -> None:
+        super().__init__()
+        self.blur, self.scale = layer, scale
+
+    def forward(self, x):
+        y = self.blur(x)
+        return (y + self.scale * torch.randn_like(y) if self.scale else y), y * 2
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_draws_of_b_alone_are_named(as_file: bool, tmp_path: Path) -> None:
+    layer = torch.nn.Linear(16, 3).eval()
+    exact, drawing = Blurred(layer, 0.0).eval(), Blurred(layer, 0.1).eval()
+    b: object = drawing
+    if as_file:
+        b = tmp_path / "b.onnx"
+        converter.convert(drawing, "onnx", inputs=[INPUTS], output=b, verify=False)
+    runtime = "b=onnx_reference" if as_file else None  # ONNX Runtime lacks the newest draws
+    report = verify(exact, b, inputs=INPUTS, seeds=1, locate=False, runtime=runtime)
+    assert not report.passed
+    assert not report.outputs["output_0"].random  # it is wrong, whatever it is drawn from
+    (told,) = [line for line in report.findings if "b draws random numbers" in line]
+    assert "for output_0 (RandomNormalLike at " in told
+    right = verify(exact, Blurred(layer, 0.0).eval(), inputs=INPUTS, seeds=1)
+    assert right.passed
+    assert not [line for line in right.findings if "draws" in line]
+
+
+FUNCTION = """<ir_version: 9, opset_import: ["" : 18, "own" : 1]>
+agraph (float[n, 4] x) => (float[n, 4] y, float[n, 4] z) {
+    y = own.blur (x)
+    z = Neg (x)
+}
+<domain: "own", opset_import: ["" : 18]>
+blur (x) => (y) {
+    noise = RandomNormalLike (x)
+    y = Add (x, noise)
+}"""
+
+
+def test_a_draw_inside_a_function_of_the_file_is_seen() -> None:
+    import onnx_ir as ir
+
+    from verify.random_outputs.dependence import random_outputs
+
+    assert random_outputs(ir.from_onnx_text(FUNCTION)) == {"y": ("RandomNormalLike",)}
+
+
+def test_draws_of_an_output_that_nobody_can_tell_are_said() -> None:
+    import onnx_ir as ir
+
+    from verify.matching import View
+    from verify.random_outputs.dependence import RandomParts
+
+    graph, parts = ir.from_onnx_text(FUNCTION), RandomParts()
+    told = parts.read(graph, View("a", None), dict.fromkeys(("p", "q", "r")))
+    assert "RandomNormalLike" in told
+    assert not parts.names
+    assert not parts.read(graph, View("a", None), dict.fromkeys(("p", "q")))
+    assert parts.names == {"p": "RandomNormalLike"}

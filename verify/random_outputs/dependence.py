@@ -37,15 +37,23 @@ class RandomParts:
 
     names: dict[str, str] = field(default_factory=dict)
 
-    def read(self, graph: ir.Model, view: View, values: Mapping[str, Any]) -> None:
-        """Read off a's graph which of its outputs draw; ``values`` are those by their names."""
+    def read(self, graph: ir.Model, view: View, values: Mapping[str, Any]) -> str:
+        """Read off a's graph which of its outputs draw; ``values`` are those by their names.
+
+        Returns:
+            What the user should know, draws whose output nobody can tell; else empty.
+        """
         found = random_outputs(graph)
-        traced = [value.name or "" for value in graph.graph.outputs]
-        same = set(traced) <= set(values)
-        if not same and len(traced) != len(values):
-            return
-        shown = dict(zip(traced, traced if same else values, strict=True))
-        self.names |= {shown[name]: ", ".join(draws) for name, draws in found.items()}
+        shown = shown_names(graph, [*values])
+        if found and shown is None:
+            operators = ", ".join(sorted({name for draws in found.values() for name in draws}))
+            return (
+                f"a draws random numbers ({operators}), and its graph has other outputs than its "
+                "runs: which of them depend on the draws is not known, and all are compared "
+                "element by element"
+            )
+        self.names |= {(shown or {})[name]: ", ".join(draws) for name, draws in found.items()}
+        return ""
 
     def unseen(
         self, job: Job, report: Report, cases: list[Case], feeds: list[Feed], views: list[View]
@@ -74,20 +82,38 @@ def _differs(item: OutputComparison) -> bool:
     return not item.passed and not item.random and item.compared > 0
 
 
+def shown_names(graph: ir.Model, values: Sequence[str]) -> dict[str, str] | None:
+    """Return what a run calls each output of a graph: by name, else by position.
+
+    Returns:
+        ``None``: neither the names nor their number fit.
+    """
+    traced = [value.name or "" for value in graph.graph.outputs]
+    if set(traced) <= set(values):
+        return dict(zip(traced, traced, strict=True))
+    return dict(zip(traced, values, strict=True)) if len(traced) == len(values) else None
+
+
 def random_outputs(model: ir.Model) -> dict[str, tuple[str, ...]]:
     """Return the random operators that each output depends on, by output; others are left out."""
+    return {name: tuple(sorted({draw.op_type for draw in draws}))
+            for name, draws in drawing_nodes(model).items()}  # fmt: skip
+
+
+def drawing_nodes(model: ir.Model) -> dict[str, list[ir.Node]]:
+    """Return the nodes that draw random numbers for each output; others are left out."""
     found = {}
     for output in model.graph.outputs:
-        if operators := _operators(output):
-            found[output.name or ""] = tuple(sorted(operators))
+        if nodes := _drawing(output, model):
+            found[output.name or ""] = nodes
     return found
 
 
-def _operators(value: ir.Value) -> set[str]:
-    """Go backwards from a value, into bodies and functions' nodes, and collect what draws."""
+def _drawing(value: ir.Value, model: ir.Model) -> list[ir.Node]:
+    """Go backwards from a value, into bodies and model-local functions; collect what draws."""
     pending: list[ir.Value | None] = [value]
     seen: set[int] = set()
-    operators: set[str] = set()
+    found: list[ir.Node] = []
     while pending:
         value_now = pending.pop()
         node = value_now.producer() if value_now is not None else None
@@ -95,16 +121,19 @@ def _operators(value: ir.Value) -> set[str]:
             continue
         seen.add(id(node))
         if _draws(node):
-            operators.add(node.op_type)
+            found.append(node)
         if node.op_type in _NO_VALUES and not node.domain:
             continue
         pending += list(node.inputs)
+        function = model.functions.get(node.op_identifier())
+        if function is not None:
+            pending += list(function.outputs)
         for attribute in node.attributes.values():
             if attribute.type == ir.AttributeType.GRAPH:
                 pending += list(attribute.as_graph().outputs)
             elif attribute.type == ir.AttributeType.GRAPHS:
                 pending += [v for graph in attribute.as_graphs() for v in graph.outputs]
-    return operators
+    return found
 
 
 def _draws(node: ir.Node) -> bool:
