@@ -256,3 +256,56 @@ def test_ruff_is_asked_for_before_any_work(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(requirements, "installed", lambda name: name != "ruff" and held(name))
     with pytest.raises(MissingFrameworkError, match="--source needs ruff"):
         converter.convert("no such file.pt", "torch", source=True)
+
+
+class Residual(nn.Module):
+    """What goes into a loop of layers is read again behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Sequential(*(nn.Linear(4, 4) for _ in range(3)))
+        self.shortcut = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(self.layer(x) + self.shortcut(x))
+
+
+class Stages(nn.Module):
+    """Images, two results, one of which is read by the next layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3)
+        self.blocks = nn.ModuleList(Residual2d() for _ in range(2))
+
+    def forward(self, image: torch.Tensor) -> Any:
+        x = self.stem(image)
+        for block in self.blocks:
+            x = block(x)
+        return x, x.mean((2, 3))
+
+
+class Residual2d(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(x + self.conv(x))
+
+
+@pytest.mark.parametrize("to", ["torch", "tf"])
+def test_what_a_loop_starts_from_is_still_there_behind_it(to: str) -> None:
+    result = converter.convert(Residual().eval(), to, inputs=["x[n,4]"], source=True, verify=False)
+    assert "for layer in self.layer:" in result.source
+
+
+def test_turning_the_axes_stays_outside_of_the_layers() -> None:
+    result = converter.convert(
+        Stages().eval(), "tf", inputs=["image[n,3,8,8]"], source=True, verify=False
+    )
+    assert result.source.count("class Residual2d(") == 1
+    assert "for layer in self.blocks:" in result.source
+    inside = result.source[result.source.index("class Residual2d(") :].partition("class Stages(")[0]
+    assert "transpose" not in inside
+    assert result.source.count("ops.transpose(") == 2  # the image, and the first result

@@ -143,3 +143,60 @@ def test_does_not_fire_on_a_near_miss(function: Any) -> None:
     before = operators(graph)
     assert recover(graph) == 0
     assert operators(graph) == before
+
+
+def heads(bias: str = "de") -> Any:
+    """Keras' projection of attention, ``[n, m, 6]`` to ``[n, m, 2, 4]``."""
+    return layers.EinsumDense("abc,cde->abde", output_shape=(None, 2, 4), bias_axes=bias)
+
+
+def joined() -> Any:
+    return layers.EinsumDense("abcd,cde->abe", output_shape=(None, 6), bias_axes="e")
+
+
+def test_a_projection_into_heads_is_a_dense_layer() -> None:
+    print(f"seed {SEED}")
+    graph = graph_of(of_layers(heads(), joined(), shape=(None, 6)), "x[n,m,6]")
+    x = floats(2, 3, 6)
+    before = results(graph, x)
+    assert operators(graph)["Einsum"] == 2
+    assert recover(graph) == 3  # two sums, and one bias that stood behind the split
+    found = operators(graph)
+    assert (found["Einsum"], found["MatMul"], found["Add"]) == (0, 2, 2)
+    for add in (node for node in graph.graph if node.op_type == "Add"):
+        assert add.inputs[0].producer().op_type == "MatMul"  # type: ignore[union-attr]
+    np.testing.assert_allclose(results(graph, x)[0], before[0], rtol=1e-4, atol=1e-5)
+
+
+def einsum_graph(equation: str, sizes: dict[str, int]) -> ir.Model:
+    first, second = equation.partition("->")[0].split(",")
+    shapes = [",".join(str(sizes[label]) for label in term) for term in (first, second)]
+    model = ir.from_onnx_text(f"""<ir_version: 8, opset_import: ["" : 18]>
+        agraph (float[{shapes[0]}] x, float[{shapes[1]}] w) => (float[] y) {{
+            y = Einsum <equation = "{equation}"> (x, w)
+        }}""")
+    model.graph.outputs[0].shape = None
+    weight = model.graph.inputs.pop()
+    weight.metadata_props["equiport.role"] = "parameter"
+    weight.const_value = ir.Tensor(floats(*(sizes[label] for label in second)), name="w")
+    model.graph.register_initializer(weight)
+    return infer_shapes(model)
+
+
+@pytest.mark.parametrize(
+    ("equation", "fires"),
+    [
+        ("nab,abc->nc", True), ("nab,bcd->nacd", True), ("ab,bc->ac", True), ("a,ab->b", True),
+        ("nab,abc->nbc", False), ("nab,bac->nc", False), ("nab,abc->cn", False),
+        ("nab,bcd->nadc", False), ("ab,cd->abcd", False), ("nab,ac->nbc", False),
+    ],
+)  # fmt: skip
+def test_which_sums_are_products_of_matrices(equation: str, fires: bool) -> None:
+    print(f"seed {SEED}")
+    sizes = dict(zip("nabcd", (2, 5, 4, 3, 6), strict=True))
+    graph = einsum_graph(equation, sizes)
+    x = floats(*(sizes[label] for label in equation.partition(",")[0]))
+    before = results(graph, x)
+    assert recover(graph) == fires
+    assert operators(graph)["Einsum"] == (not fires)
+    np.testing.assert_allclose(results(graph, x)[0], before[0], rtol=1e-4, atol=1e-4)
