@@ -113,4 +113,6 @@ def _layers() -> list[Model]:
     from benchmarks.written import keras_models
 
     names = ("lstm", "bidirectional_gru", "conv_lstm", "transformer", "several", "subclassed")
-    return [Model(name, "tf", lambda n=name: keras_models.built(n)) for name in names]
+    inputs = {"subclassed": ("x:float32[batch,16,16,3]",)}  # it does not say them itself
+    return [Model(name, "tf", lambda n=name: keras_models.built(n), inputs.get(name, ()))
+            for name in names]  # fmt: skip

@@ -144,7 +144,7 @@ class Drafting:
         name: then the call that made the node says what the second one is called.
         """
         if member.path in seen and isinstance(step.what, Layer) and step.what.weights:
-            module = plain(call_of(step.what.node))
+            module = module_words(plain(call_of(step.what.node)))
             member.path = relative(module.rpartition(".")[2], "") or member.path
         if member.path in seen and isinstance(step.what, Layer) and not step.what.weights:
             member.path = f"{member.path}_{step.what.kind.lower()}"  # inside a layer of weights

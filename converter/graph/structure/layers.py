@@ -23,6 +23,9 @@ from converter.rebuild.prepare import plain_domain
 
 Config = dict[str, Any]
 
+Finding = Callable[[ir.Value | None], AnyWeight | None]
+"""Tells which weight a value is, ``None`` where it is none."""
+
 CHANNELS_LAST = "equiport"
 """Domain of the operators whose channels are the last axis (`converter.graph.layout`)."""
 
@@ -78,11 +81,13 @@ def _decimal(number: float) -> float:
     return float(str(np.float32(number)))
 
 
-def _with_bias(value: ir.Value | None, size: int) -> Weight | bool | None:
+def _with_bias(
+    value: ir.Value | None, size: int, find: Finding = weight_of
+) -> AnyWeight | bool | None:
     """Return the bias: a weight of one axis, ``False`` for none, ``None`` for something else."""
     if all_equal(value, 0):
         return False
-    bias = weight_of(value)
+    bias = find(value)
     return bias if bias is not None and bias.shape == (size,) else None
 
 
@@ -129,24 +134,27 @@ def _with(
     kind: str,
     value: ir.Value | None,
     nodes: list[ir.Node],
-    weight: Weight,
-    bias: Weight | bool | None,
+    weight: AnyWeight,
+    bias: AnyWeight | bool | None,
     config: Config,
 ) -> Layer | None:
     if bias is None or value is None:
         return None
-    weights = {"weight": weight} | ({"bias": bias} if isinstance(bias, Weight) else {})
-    config = config | {"bias": isinstance(bias, Weight)}
+    weights = {"weight": weight} | ({} if isinstance(bias, bool) else {"bias": bias})
+    config = config | {"bias": not isinstance(bias, bool)}
     return Layer(kind, config, weights, [value], [nodes[-1].outputs[0]], nodes)
 
 
-def _conv(node: ir.Node) -> Layer | None:
+def convolution(node: ir.Node, find: Finding = weight_of) -> Layer | None:
     """A convolution; its weight as ONNX has it, ``[out, in / group, spatial...]``.
 
     Of a transposed one that is ``[in, out / group, spatial...]``. ``padding`` is what goes before
     and behind each axis, or ``"same"``: as much as gives ``ceil(size / stride)``.
+
+    Args:
+        find: tells which weight a value is.
     """
-    weight = weight_of(node.inputs[1])
+    weight = find(node.inputs[1])
     value = node.inputs[0]
     if weight is None or value is None or value.shape is None:
         return None
@@ -170,9 +178,9 @@ def _conv(node: ir.Node) -> Layer | None:
     }  # fmt: skip
     if transposed:
         config["output_padding"] = _ints(node, "output_padding", (0,) * rank)
-    bias = _with_bias(node.inputs[2] if len(node.inputs) > 2 else None, out)
+    bias = _with_bias(node.inputs[2] if len(node.inputs) > 2 else None, out, find)
     nodes = [node]
-    if bias is False and (found := _bias_after(node, out, 0 if last else rank)) is not None:
+    if bias is False and (found := _bias_after(node, out, 0 if last else rank, find)) is not None:
         bias, nodes = found
     return _with(node.op_type, value, nodes, weight, bias, config)
 
@@ -188,7 +196,9 @@ def _padding(node: ir.Node, rank: int) -> Any:
     return tuple(zip(pads[:rank], pads[rank:], strict=True))
 
 
-def _bias_after(node: ir.Node, size: int, behind: int) -> tuple[Weight, list[ir.Node]] | None:
+def _bias_after(
+    node: ir.Node, size: int, behind: int, find: Finding
+) -> tuple[AnyWeight, list[ir.Node]] | None:
     """Return the bias that the next node adds along the channels, and both nodes.
 
     Args:
@@ -206,7 +216,7 @@ def _bias_after(node: ir.Node, size: int, behind: int) -> tuple[Weight, list[ir.
         if shaped.op_type not in ("Reshape", "Transpose", "Squeeze", "Unsqueeze"):
             break
         vector = shaped.inputs[0]
-    bias = weight_of(vector)
+    bias = find(vector)
     sizes = [item if isinstance(item, int) else 0 for item in other.shape]
     along = sizes[-behind - 1 :] == [size, *[1] * behind] and set(sizes[: -behind - 1]) <= {1}
     return (bias, [node, after]) if bias is not None and bias.shape == (size,) and along else None
@@ -309,8 +319,8 @@ def recognised_dropout(node: ir.Node) -> Layer | None:
 KINDS: dict[str, tuple[int, Callable[[ir.Node], Layer | None]]] = {
     "MatMul": (1, _linear),
     "Gemm": (7, _gemm),
-    "Conv": (1, _conv),
-    "ConvTranspose": (1, _conv),
+    "Conv": (1, convolution),
+    "ConvTranspose": (1, convolution),
     "BatchNormalization": (9, _batch_norm),
     "LayerNormalization": (17, _normalised("LayerNorm")),
     "RMSNormalization": (23, _normalised("RMSNorm")),

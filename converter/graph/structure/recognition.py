@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import onnx_ir as ir
 
 from converter.graph.structure.layers import CHANNELS_LAST, KINDS, Layer
-from converter.graph.structure.linear import linear_of_parts
+from converter.graph.structure.parts import OF_PARTS
 from converter.graph.structure.recurrent import RECURRENT, recurrent
 from converter.rebuild.prepare import plain_domain, version_of
 
@@ -47,7 +47,7 @@ def _candidates(node: ir.Node, model: ir.Model) -> Iterable[Layer]:
     if not domain and version_of(node, model) < since:
         return
     layer = recognise(node)
-    if layer is None and node.op_type == "MatMul":
-        layer = linear_of_parts(node, model)
+    if layer is None and (of_parts := OF_PARTS.get(node.op_type)) is not None:
+        layer = of_parts(node, model)
     if layer is not None:
         yield layer

@@ -6,9 +6,10 @@ import re
 
 import onnx_ir as ir
 
+from converter.graph.structure.sizes import dims
 from converter.graph.structure.tree import Control, Step
 from converter.source import expressions
-from converter.source.body import Body
+from converter.source.body import Body, NoDimension
 from converter.source.carried import (
     begun,
     condition,
@@ -93,7 +94,9 @@ def _loop(body: Body, what: Control) -> None:
     body.lines += [*before, head, *indented([*lines, *tail])]
     runs = always and trips is not None and trips.text.isdigit() and int(trips.text) > 0
     for name, (row, output) in zip(rows, loop.stacked, strict=True):
-        _stack(body, name, row, output, never_empty=runs or (always and trips is None))
+        like = next((names[given] for _, given, result, _ in loop.carried
+                     if _is_alike(result, row)), None)  # fmt: skip
+        _stack(body, name, row, output, never_empty=runs or (always and trips is None), like=like)
     for _, given, _, output in loop.carried:
         body.bind(output, names[given])
 
@@ -112,25 +115,57 @@ def _appended(inner: Inner, names: list[str], rows: list[ir.Value]) -> list[str]
     return [f"{name}.append({inner.as_tensor(row)})" for name, row in zip(names, rows, strict=True)]
 
 
+def _is_alike(one: ir.Value, other: ir.Value) -> bool:
+    """Tell whether two values of a body have one type and shape, whatever its sizes are."""
+    one, other = _original(one), _original(other)
+    sizes = dims(one)
+    return one is other or (sizes is not None and (sizes, one.dtype) == (dims(other), other.dtype))
+
+
+def _original(value: ir.Value) -> ir.Value:
+    node = value.producer()
+    if node is None or node.op_type != "Identity" or node.inputs[0] is None:
+        return value
+    return _original(node.inputs[0])
+
+
 def _stack(
     body: Body, rows: str, row: ir.Value, output: ir.Value,
-    *, never_empty: bool, axis: int = 0, backwards: bool = False,
+    *, never_empty: bool, axis: int = 0, backwards: bool = False, like: str | None = None,
 ) -> None:  # fmt: skip
-    """Make one tensor of a list, which a loop of no iterations leaves empty."""
+    """Make one tensor of a list, which a loop of no iterations leaves empty.
+
+    Args:
+        like: a variable with the shape of one row, for sizes that nothing else tells.
+    """
     listed = Text(f"{rows}[::-1]" if backwards else rows)
     text = expressions.call("torch.stack", listed, *([Text(str(axis))] if axis else []))
     if not never_empty:
-        sizes = row_shape(body, row, output, axis)
-        sizes.insert(axis % (len(sizes) + 1), Text("0"))
-        shape = ", ".join(size.text for size in sizes)
-        dtype = word(output.dtype or row.dtype)
-        empty = expressions.call(
-            "torch.empty", Text(f"({shape}{',' if len(sizes) == 1 else ''})"),
-            dtype=None if dtype == "torch.float32" else dtype, device=View(None, body).device(),
-        )  # fmt: skip
+        try:
+            empty = _empty(body, row, output, axis)
+        except NoDimension:
+            if like is None or axis:
+                raise
+            empty = Text(f"{like}.new_empty((0, *{like}.shape))", names=frozenset({like}))
         text = Text(f"{text} if {rows} else {empty}")
     body.lines.append(f"{rows} = {text}")
     body.bind(output, rows)
+
+
+def _empty(body: Body, row: ir.Value, output: ir.Value, axis: int) -> Text:
+    """Return a tensor of no rows.
+
+    Raises:
+        NoDimension: no tensor at hand has a size of a row.
+    """
+    sizes = row_shape(body, row, output, axis)
+    sizes.insert(axis % (len(sizes) + 1), Text("0"))
+    shape = ", ".join(size.text for size in sizes)
+    dtype = word(output.dtype or row.dtype)
+    return expressions.call(
+        "torch.empty", Text(f"({shape}{',' if len(sizes) == 1 else ''})"),
+        dtype=None if dtype == "torch.float32" else dtype, device=View(None, body).device(),
+    )  # fmt: skip
 
 
 def _scan(body: Body, what: Control) -> None:

@@ -27,6 +27,7 @@ MODELS = [
     ("digits_cnn", "torch"), ("unet", "torch"), ("mobilenet", "torch"),
     ("transformer_encoder", "torch"), ("gru_tagger", "torch"), ("bert", "torch"),
     ("digits_cnn", "tf"), ("unet", "tf"), ("transformer_encoder", "tf"),
+    ("lstm_text_classifier", "tf"),
 ]  # fmt: skip
 
 

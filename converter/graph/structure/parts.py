@@ -1,7 +1,8 @@
-"""Linear layers whose weight lies in the source in another shape.
+"""Layers whose weights lie in the source in another shape, or as parts of one weight.
 
-Keras' `EinsumDense` keeps the heads of attention as an axis, ``[in, heads, size]``, and so do its
-biases; the product is with ``[in, heads * size]``.
+Keras' `EinsumDense` keeps the heads of attention as an axis, ``[in, heads, size]``, and the product
+is with ``[in, heads * size]``; its `ConvLSTM2D` convolves with a quarter of its kernel for each
+gate.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from converter.graph.structure.assembled import AnyWeight, Assembled, Elements
-from converter.graph.structure.layers import Layer, only_use
+from converter.graph.structure.layers import Layer, convolution, only_use
 from converter.graph.structure.weights import weight_of
 from converter.rebuild.prepare import plain_domain
 
@@ -41,3 +42,25 @@ def linear_of_parts(node: ir.Node, model: ir.Model) -> Layer | None:
             nodes = [node]
     config = {"in": into, "out": out, "bias": "bias" in weights}
     return Layer("Linear", config, weights, [value], [nodes[-1].outputs[0]], nodes)
+
+
+def convolution_of_parts(node: ir.Node, model: ir.Model) -> Layer | None:
+    """Recognise a convolution with a weight that is put together from elements of initializers."""
+    elements = Elements(model)
+
+    def find(value: ir.Value | None) -> AnyWeight | None:
+        known = weight_of(value)
+        found = elements.of(value) if known is None else None
+        if found is None:
+            return known
+        whole = Assembled(tuple(elements.sources), found[None])
+        return whole if whole.is_learned() else None
+
+    return convolution(node, find)
+
+
+OF_PARTS = {
+    "MatMul": linear_of_parts,
+    "Conv": convolution_of_parts,
+    "ConvTranspose": convolution_of_parts,
+}
