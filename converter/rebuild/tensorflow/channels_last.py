@@ -232,6 +232,8 @@ def average_pool(
     sizes = dims(X)[1:-1]
     declared = resolve_pads(sizes, kernel_shape, strides, dilations, auto_pad, pads)
     amounts = window_pads(sizes, kernel_shape, strides, dilations, declared, ceil_mode)
+    if set(dilations) == {1}:
+        kernel_shape, amounts = _without_beyond(sizes, kernel_shape, declared, amounts)
     if 0 in [*X.shape]:
         fill = 0.0 if count_include_pad else "nan"
         return _pools_of_nothing(pad_spatial(X, amounts), kernel_shape, strides, dilations, fill)
@@ -239,14 +241,33 @@ def average_pool(
     has_kernel = rank < 3 or X.dtype in (tf.float32, tf.bfloat16)
     if set(dilations) == {1} and nothing(amounts) and has_kernel:
         return tf.nn.avg_pool(X, list(kernel_shape), list(strides), "VALID")
-    total = tf.reduce_sum(windows(pad_spatial(X, amounts), kernel_shape, strides, dilations), 0)
+
+    def pooled(x):
+        """Return the sum of each window, or its mean: what is divided by has the same."""
+        if set(dilations) == {1} and has_kernel:
+            return tf.nn.avg_pool(x, list(kernel_shape), list(strides), "VALID")
+        return tf.reduce_sum(windows(x, kernel_shape, strides, dilations), 0)
+
     ones = tf.ones_like(X[:1, ..., :1])
     beyond = amounts
     if count_include_pad:  # the declared padding counts, what ceil_mode adds does not
         ones = pad_spatial(ones, declared, 1.0)
         beyond = [(0, a[1] - d[1]) for a, d in zip(amounts, declared, strict=True)]
-    count = tf.reduce_sum(windows(pad_spatial(ones, beyond), kernel_shape, strides, dilations), 0)
-    return total / count
+    return pooled(pad_spatial(X, amounts)) / pooled(pad_spatial(ones, beyond))
+
+
+def _without_beyond(sizes, kernel, declared, amounts):
+    """Return kernel and padding without what a single window of ``ceil_mode`` has beyond the input.
+
+    A kernel may be far larger than what it is laid on.
+    """
+    kernel, amounts = list(kernel), list(amounts)
+    for axis, (size, (before, behind)) in enumerate(zip(sizes, amounts, strict=True)):
+        if not isinstance(size, int) or size + before + behind != kernel[axis]:
+            continue
+        kernel[axis] -= behind - declared[axis][1]
+        amounts[axis] = (before, declared[axis][1])
+    return tuple(kernel), amounts
 
 
 def _pools_of_nothing(x, kernel, strides, dilations, fill):

@@ -273,3 +273,12 @@ def test_an_output_may_be_called_by_a_sign(to: str) -> None:
     target = converter.convert(model, to, inputs=["x[2,1,3]"], verify=False, source=True)
     results = target.model(torch.from_numpy(x) if to == "torch" else tf.constant(x))
     np.testing.assert_array_equal(np.asarray(results[0]), x > 0)
+
+
+def test_a_window_far_larger_than_the_image() -> None:
+    """As EfficientNet's last pooling has it; one slice for each of its places never ended."""
+    print(f"seed {SEED}")
+    model = nn.Sequential(nn.AvgPool2d(640, ceil_mode=True))
+    x = values("float32", (2, 3, 4, 5))
+    target = converter.convert(model, "tf", inputs=["input[n,3,4,5]"], verify=False).model
+    assert same(target(tf.constant(x)), model(torch.from_numpy(x)).numpy())
