@@ -405,6 +405,7 @@ def _trace(source: Source, signature: Any, examples: dict[str, Any], options: Op
             signature,
             given=examples,
             keep_paths=options.keep_paths,
+            trained=options.keeps_dropout and options.purpose == "training",
         )
     if source.framework == "tensorflow":
         from converter.trace.tensorflow import trace as trace_tensorflow

@@ -45,6 +45,7 @@ def trace(
     *,
     given: Mapping[str, torch.Tensor] | None = None,
     keep_paths: bool = False,
+    trained: bool = False,
 ) -> ir.Model:
     """Trace a live module, an exported program or a TorchScript module.
 
@@ -54,6 +55,7 @@ def trace(
             and a module that Equiport wrote has it in its record.
         given: example tensors by input name, instead of made ones.
         keep_paths: keep absolute paths in the nodes' provenance.
+        trained: a live module is looked at in training, too, for what it drops there.
 
     Returns:
         A graph whose initializers are the live parameters and buffers, under their names.
@@ -68,7 +70,7 @@ def trace(
     with quiet():
         try:
             exported, onnx_program, changed = with_any_attention(
-                source, signature, given, keep_paths
+                source, signature, given, keep_paths, trained
             )
         except torchscript.LoopError:
             assert signature is not None
@@ -97,11 +99,11 @@ Translated = tuple[Exported, Any, Any]
 
 
 def with_any_attention(
-    source: Source, signature: Signature | None, given: Any, keep_paths: bool
+    source: Source, signature: Signature | None, given: Any, keep_paths: bool, trained: bool
 ) -> Translated:
     """Export and translate; a model of transformers with its plain attention if need be."""
     try:
-        return translated(source, signature, given, keep_paths)
+        return translated(source, signature, given, keep_paths, trained)
     except ConversionError as error:
         module = isinstance(source.model, torch.nn.Module)
         kinds = eager_attention.chosen(source.model) if module else []
@@ -110,7 +112,7 @@ def with_any_attention(
         refusal = error
     try:
         with eager_attention.plain_attention(source.model):
-            result = translated(source, signature, given, keep_paths)
+            result = translated(source, signature, given, keep_paths, trained)
     except ConversionError:
         raise refusal from None
     result[0].notes.append(eager_attention.note(kinds, refusal))
@@ -118,10 +120,14 @@ def with_any_attention(
 
 
 def translated(
-    source: Source, signature: Signature | None, given: Any, keep_paths: bool
+    source: Source, signature: Signature | None, given: Any, keep_paths: bool, trained: bool
 ) -> Translated:
     """Export, and translate what comes out to ONNX."""
     exported = export(source, signature, given)
+    if trained and source.kind == "module" and signature is not None:
+        from converter.trace.pytorch.modes import take_rates  # it exports as this file does
+
+        take_rates(exported.program, source.model, signature, given)
     before = guards_before(exported)
     try:
         with whole_layers(), state.new_values_as_outputs() as changed:

@@ -5,10 +5,13 @@ Attention on float64 as well: ONNX's ``Attention`` has its scale in float32.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from converter.trace.pytorch.dropout import ATTENTION
 
 aten = torch.ops.aten
 
@@ -21,6 +24,30 @@ def attention(
     """Write attention with dropout out: softmax of the scaled products, dropped, times values."""
     if not dropout_p and query.dtype != torch.float64:
         return NotImplemented
+
+    def drop(weights: Tensor) -> Tensor:
+        return aten.native_dropout(weights, dropout_p, True)[0] if dropout_p else weights
+
+    return written_out(query, key, value, attn_mask, is_causal, scale, enable_gqa, drop)
+
+
+def kept(
+    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None, is_causal: bool,
+    scale: float | None, enable_gqa: bool, rate: float,
+) -> Tensor:  # fmt: skip
+    """Write attention out that drops weights in training alone: the dropout stays in the graph."""
+
+    def drop(weights: Tensor) -> Tensor:
+        return torch.ops.equiport.dropout_elements(weights, rate)
+
+    return written_out(query, key, value, attn_mask, is_causal, scale, enable_gqa, drop)
+
+
+def written_out(
+    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None, is_causal: bool,
+    scale: float | None, enable_gqa: bool, drop: Callable[[Tensor], Tensor],
+) -> Tensor:  # fmt: skip
+    """Return ``drop(softmax(query key^T * scale + mask)) value``."""
     if enable_gqa:
         groups = query.shape[-3] // key.shape[-3]
         key, value = key.repeat_interleave(groups, -3), value.repeat_interleave(groups, -3)
@@ -32,11 +59,8 @@ def attention(
         scores = scores.masked_fill(torch.logical_not(attn_mask), -float("inf"))
     elif attn_mask is not None:
         scores = scores + attn_mask
-    weights = scores.softmax(-1)
-    if dropout_p:
-        weights, _ = aten.native_dropout(weights, dropout_p, True)
-    return weights @ value
+    return drop(scores.softmax(-1)) @ value
 
 
-DECOMPOSITIONS = {aten.scaled_dot_product_attention.default: attention}
+DECOMPOSITIONS = {aten.scaled_dot_product_attention.default: attention, ATTENTION: kept}
 """Without dropout the call stays whole: ONNX has attention."""
