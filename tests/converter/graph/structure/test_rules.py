@@ -200,3 +200,40 @@ def test_which_sums_are_products_of_matrices(equation: str, fires: bool) -> None
     assert recover(graph) == fires
     assert operators(graph)["Einsum"] == (not fires)
     np.testing.assert_allclose(results(graph, x)[0], before[0], rtol=1e-4, atol=1e-4)
+
+
+def rows_graph(attributes: str, bias: str) -> ir.Model:
+    """A product of rows by `Gemm`, as `addmm` of PyTorch is traced."""
+    turned = "transB = 1" in attributes
+    model = ir.from_onnx_text(f"""<ir_version: 8, opset_import: ["" : 18]>
+        agraph (float[2, 3, 4] x, float[{"5, 4" if turned else "4, 5"}] w, float[{bias}] b)
+            => (float[2, 3, 5] y) {{
+            flat = Constant <value = int64[2] {{-1, 4}}> ()
+            rows = Reshape (x, flat)
+            product = Gemm {attributes} (rows, w, b)
+            whole = Constant <value = int64[3] {{2, 3, 5}}> ()
+            y = Reshape (product, whole)
+        }}""")
+    for shape in ((5,) if bias == "5" else (6, 5), (5, 4) if turned else (4, 5)):
+        value = model.graph.inputs.pop()
+        value.metadata_props["equiport.role"] = "parameter"
+        value.const_value = ir.Tensor(floats(*shape), name=value.name)
+        model.graph.register_initializer(value)
+    return infer_shapes(model)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "bias", "fires"),
+    [
+        ("", "5", True), ("<transB = 1>", "5", True),
+        ("<alpha = 0.5>", "5", False), ("<beta = 2.0>", "5", False), ("", "6, 5", False),
+    ],
+)  # fmt: skip
+def test_a_product_of_rows_is_a_dense_layer(attributes: str, bias: str, fires: bool) -> None:
+    print(f"seed {SEED}")
+    graph = rows_graph(attributes, bias)
+    x = floats(2, 3, 4)
+    before = results(graph, x)
+    assert recover(graph) == fires
+    assert operators(graph)["Gemm"] == (not fires)
+    np.testing.assert_allclose(results(graph, x)[0], before[0], rtol=1e-4, atol=1e-5)
