@@ -71,6 +71,12 @@ FIRES: list[Any] = [
         lambda: of_layers(layers.Activation("gelu"), shape=(6,)), "x[n,6]", floats(2, 6), "Gelu",
         id="gelu",
     ),
+    pytest.param(
+        lambda: tf.function(tanh_gelu), "x:float32[n,6]", floats(2, 6), "Gelu", id="tanh gelu"
+    ),
+    pytest.param(
+        lambda: tf.function(cubic_gelu), "x:float32[n,6]", floats(2, 6), "Gelu", id="cubic gelu"
+    ),
 ]  # fmt: skip
 
 
@@ -116,8 +122,20 @@ def tanh_gelu(x: Any) -> Any:
     return tf.nn.gelu(x, approximate=True)
 
 
+def cubic_gelu(x: Any) -> Any:
+    return x * 0.5 * (tf.tanh((x * x * x * 0.044715 + x) * 0.7978845608) + 1.0)
+
+
 def almost_gelu(x: Any) -> Any:
     return 0.5 * x * tf.math.erfc(-x * 0.7)
+
+
+def almost_tanh_gelu(x: Any) -> Any:
+    return 0.5 * x * (1.0 + tf.tanh(0.7978845608 * (x + 0.0447 * x * x * x)))
+
+
+def squared_gelu(x: Any) -> Any:
+    return 0.5 * x * (1.0 + tf.tanh(0.7978845608 * (x + 0.044715 * x * x)))
 
 
 class Statistics(tf.Module):
@@ -135,8 +153,14 @@ class Statistics(tf.Module):
 
 @pytest.mark.parametrize(
     "function",
-    [tf.function(over_rows), tf.function(tanh_gelu), tf.function(almost_gelu), Statistics()],
-    ids=["over rows", "tanh", "another factor", "no root"],
+    [
+        tf.function(over_rows),
+        tf.function(almost_gelu),
+        tf.function(almost_tanh_gelu),
+        tf.function(squared_gelu),
+        Statistics(),
+    ],
+    ids=["over rows", "another factor", "another cubic", "no cube", "no root"],
 )
 def test_does_not_fire_on_a_near_miss(function: Any) -> None:
     graph = graph_of(function, "x:float32[2,6]")
