@@ -11,8 +11,11 @@ import onnx_ir as ir
 from converter.graph.dropout import KINDS, kind_of
 from converter.graph.structure.assembled import AnyWeight
 from converter.graph.structure.layers import Layer, recognised_dropout
+from converter.graph.structure.recognition import layers_of
+from converter.graph.structure.recurrent import RECURRENT, why_not
 from converter.graph.structure.scopes import call_of
 from converter.graph.structure.weights import weight_of
+from converter.rebuild.prepare import plain_domain
 from converter.source.classes import Drafted, access, collected
 
 
@@ -51,6 +54,20 @@ def without_dropout(model: ir.Model, takes: Callable[[Layer], bool]) -> list[str
                 f"{KINDS[kind]} at {place}: the target has no such layer, and the written module "
                 "does nothing there"
             )
+    return notes
+
+
+def no_layers(model: ir.Model, takes: Callable[[Layer], bool]) -> list[str]:
+    """Say which recurrent operators are written out in place of a layer, and why."""
+    operators = [node for node in model.graph.all_nodes()
+                 if node.op_type in RECURRENT and not plain_domain(node.domain)]  # fmt: skip
+    layers = layers_of(model, takes) if operators else {}
+    notes = []
+    for node in operators:
+        if node not in layers:
+            place = call_of(node) or node.name
+            reason = why_not(node, model) or "the target has none with this equation"
+            notes.append(f"{node.op_type} at {place} is written out and no layer: {reason}")
     return notes
 
 

@@ -147,20 +147,46 @@ def _reads(node: ir.Node, value: ir.Value) -> bool:
 # ---------------------------------------------------------------------- the operator
 
 
+class _NotALayerError(Exception):
+    """Why an operator is no layer of the frameworks."""
+
+
+def why_not(node: ir.Node, model: ir.Model) -> str:
+    """Return why an operator is no layer of any framework; empty if it is one."""
+    try:
+        _equation(node, model)
+    except _NotALayerError as reason:
+        return str(reason)
+    return ""
+
+
 def _cell(node: ir.Node, model: ir.Model) -> _Cell | None:
     """Return the operator where it has the equation of the frameworks' layers."""
+    try:
+        return _equation(node, model)
+    except _NotALayerError:
+        return None
+
+
+def _equation(node: ir.Node, model: ir.Model) -> _Cell:
     attributes = {name: attribute.value for name, attribute in node.attributes.items()}
-    if not attributes.keys() <= _KNOWN or version_of(node, model) < _SINCE:
-        return None
+    if other := sorted(attributes.keys() - _KNOWN):
+        raise _NotALayerError(f"it has {', '.join(other)}")
+    if version_of(node, model) < _SINCE:
+        raise _NotALayerError(f"it is of an opset before {_SINCE}")
     value, w, r, b, lengths, *states, peepholes = [*node.inputs, *[None] * 8][:8]
-    if attributes.get("input_forget", 0) or lengths is not None or peepholes is not None:
-        return None
-    if value is None or dims(value) is None or not all(map(_is_zero, states)):
-        return None
+    if attributes.get("input_forget", 0) or peepholes is not None:
+        raise _NotALayerError("its gates are coupled, or look at the cell")
+    if lengths is not None:
+        raise _NotALayerError("it is told where each row ends")
+    if not all(map(_is_zero, states)):
+        raise _NotALayerError("it is given its first state")
+    if value is None or dims(value) is None:
+        raise _NotALayerError("the rank of what it reads is not known")
     elements = Elements(model)
     found = [elements.of(item) for item in (w, r, b)]
     if found[0] is None or found[1] is None or (b is not None and found[2] is None):
-        return None
+        raise _NotALayerError("its weights are computed")
     gates = _GATES[node.op_type]
     directions, rows, into = found[0].shape
     hidden = rows // gates
@@ -176,8 +202,10 @@ def _cell(node: ir.Node, model: ir.Model) -> _Cell | None:
             own |= {"bias_ih": found[2][d, :rows], "bias_hh": found[2][d, rows:]}
         weights.append({name: Assembled(sources, item[None]) for name, item in own.items()})
     learned = all(own[name].is_learned() for own in weights for name in ("weight_ih", "weight_hh"))
-    if nonlinearity is None or not learned:
-        return None
+    if nonlinearity is None:
+        raise _NotALayerError(f"its functions are {', '.join(functions)}")
+    if not learned:
+        raise _NotALayerError("its weights are constants")
     config = {
         "in": into, "hidden": hidden, "directions": directions, "bias": bias,
         "backwards": word == "reverse", "nonlinearity": nonlinearity,

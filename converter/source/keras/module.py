@@ -32,7 +32,7 @@ from converter.source.keras.operators import last, spells
 from converter.source.made import Made
 from converter.source.refusals import refuse
 from converter.source.view import View
-from converter.source.written import Written, collect, without_dropout
+from converter.source.written import Written, collect, no_layers, without_dropout
 
 OWN_NAMES = frozenset({"keras", "layers", "ops", "Path", "load", "WEIGHTS", "INPUTS", "training"})
 """Names that mean something in every module."""
@@ -170,7 +170,7 @@ def write(model: ir.Model, name: str = "Model") -> Written:
     settle(drafting.definitions)
     extraction = language.extraction
     written = collect(drafted)
-    written.notes = without_dropout(model, takes)
+    written.notes = [*without_dropout(model, takes), *no_layers(model, takes)]
     specs = _specs(model, drafted.arguments)
     parts = [
         _head(root_name, list(extraction.imports), bool(extraction.definitions)),

@@ -35,7 +35,7 @@ from converter.source.pytorch.layers import constructor, own_class, takes
 from converter.source.pytorch.operators import spells
 from converter.source.refusals import refuse
 from converter.source.view import View
-from converter.source.written import Written, collect, tied, without_dropout
+from converter.source.written import Written, collect, no_layers, tied, without_dropout
 
 OWN_NAMES = frozenset(
     {"torch", "nn", "F", "Tensor", "Path", "json", "load", "read_tensors", "WEIGHTS", "DTYPES"}
@@ -165,7 +165,7 @@ def write(model: ir.Model, name: str = "Model") -> Written:
     settle(drafting.definitions)
     extraction = language.extraction
     written = collect(drafted)
-    written.notes = without_dropout(model, takes)
+    written.notes = [*without_dropout(model, takes), *no_layers(model, takes)]
     ties = [
         f"{written.places[name]} = {written.places[other]}" for name, other in tied(written).items()
     ]

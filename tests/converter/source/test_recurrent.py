@@ -317,3 +317,27 @@ def test_the_text_is_clean_and_the_same_twice(to: str, tmp_path: Path) -> None:
         first, second = ((folder / weights).read_bytes() for folder in folders)
         assert first == second
     check_text(text)
+
+
+class Given(nn.Module):
+    """Its first state is what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(3, 4)
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+        return self.rnn(x, h)[0]
+
+
+@pytest.mark.parametrize("to", ["torch", "tf"])
+def test_what_is_no_layer_says_why(to: str) -> None:
+    result = converter.convert(
+        Given(), to, inputs=["x[t,b,3]", "h[1,b,4]"], source=True, verify=False
+    )
+    (told,) = [note for note in result.notes if "written out" in note]
+    assert told == "GRU at rnn is written out and no layer: it is given its first state"
+    other = converter.convert(
+        Last(nn.GRU(3, 4)), to, inputs=["x[t,b,3]"], source=True, verify=False
+    )
+    assert not [note for note in other.notes if "written out" in note]
