@@ -195,7 +195,7 @@ def reduce(pool: Pool) -> Drawn:
         raise Unfit  # PyTorch does not say which of several equal elements is the median
     axis, axes = pool.axis(x), tuple(pool.axes(x))
     keep, which = pool.one("", ",keepdim=True"), pool.one(0, 1)
-    place = "median" in code and which == 1
+    place = ("median" in code or "kthvalue" in code) and which == 1
     code = code.format(
         x=x,
         a=axis,

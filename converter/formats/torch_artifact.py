@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 from converter import record as records
-from converter.errors import UnreadableModelError
+from converter.errors import NotExportable, UnreadableModelError
 from converter.formats import Source, exported_program
 from converter.formats.reading import framework, reading
 from converter.formats.writing import Remembering, writing
@@ -61,8 +62,6 @@ def save(module: Any, path: Path, record: Record) -> None:
         NotExportable: the module cannot be exported; nothing was written.
         OutputError: the disk is full or cannot be written.
     """
-    import torch
-
     from converter.formats import torch_loader
     from converter.formats.torch_export import export
     from converter.trace.pytorch.trace import quiet
@@ -72,13 +71,33 @@ def save(module: Any, path: Path, record: Record) -> None:
         program = export(module, record.signature)
         own_storage_of_nothing(program)
         path.mkdir()
-        with Remembering(path / PROGRAM) as file:
-            torch.export.save(program, file)  # type: ignore[arg-type]
+        write_program(program, path)
         weights = source_weights(module, record)
         safetensors.save_file(weights, path / WEIGHTS, metadata={"format": "pt"})
         record.write(path / records.FILE_NAME)
         loader = Path(torch_loader.__file__).read_text()
         (path / LOADER).write_text(loader)
+
+
+def write_program(program: Any, path: Path) -> None:
+    """Write a program into a folder.
+
+    Raises:
+        NotExportable: PyTorch has no form for something in it; the folder is gone.
+    """
+    import torch
+
+    try:
+        with Remembering(path / PROGRAM) as file:
+            torch.export.save(program, file)  # type: ignore[arg-type]
+    except Exception as error:
+        if type(error).__name__ != "SerializeError":
+            raise
+        shutil.rmtree(path)
+        raise NotExportable(
+            f"the exported program cannot be written to a file: {str(error).splitlines()[0]}",
+            hint="Give sizes in place of some words in --input, or use the live module in Python.",
+        ) from error
 
 
 def own_storage_of_nothing(program: Any) -> None:

@@ -208,3 +208,15 @@ def test_it_is_written_once(purpose: str, tmp_path: Path) -> None:
     told = run("converter.cli", str(file), *options, folder=tmp_path)
     assert told.returncode == 0, told.stderr
     assert f"its source code is {Path('again') / 'model.py'}" in told.stdout
+
+
+def test_a_program_that_has_no_form_in_a_file_is_written_as_a_module(tmp_path: Path) -> None:
+    """`torch.export` follows `math.ceil` of a size, and `torch.export.save` does not."""
+    keras = pytest.importorskip("keras")
+    x = keras.Input((4,))
+    model = keras.Model(x, keras.ops.median(keras.layers.Dense(3)(x), 0))
+    result = converter.convert(model, "torch", output=tmp_path / "out", verify=False)
+    assert (tmp_path / "out" / "model.py").is_file()
+    assert not (tmp_path / "out" / "model.pt2").exists()
+    (note,) = [note for note in result.notes if "no model.pt2" in note]
+    assert "cannot be written to a file" in note
